@@ -1,0 +1,177 @@
+//! All that a node may ask its owner to do, after the commit.
+
+use common::ids::{Cid, PeerId};
+use common::pin::{Pin, PinMode};
+use common::status::PinStatus;
+use multiaddr::Multiaddr;
+use thiserror::Error;
+
+use crate::input::{OpId, Time, WaiterId};
+
+/// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Kubo's words for a CID that is not in the pinset.
+    #[error("not pinned or pinned indirectly")]
+    NotPinned,
+    /// `pin rm --recursive=false` of a recursive pin.
+    #[error("{0} is pinned recursively")]
+    PinnedRecursively(Cid),
+    /// Direct asked for what is pinned recursively.
+    #[error("pin: {0} already pinned recursively")]
+    AlreadyRecursive(Cid),
+    /// `pin update` from what is not a recursive pin.
+    #[error("'from' cid was not recursively pinned already")]
+    FromNotRecursive,
+    /// `pin update` to what is a recursive pin already.
+    #[error("'to' cid was already recursively pinned")]
+    ToAlreadyRecursive,
+    /// The expiry lies in the past.
+    #[error("pin.ExpireAt set before current time")]
+    ExpiredAlready,
+    /// Fewer candidates than the replication minimum needs.
+    #[error("not enough peers to allocate {cid}: {needed} needed, {found} found")]
+    NotEnoughPeers {
+        /// What was to be pinned.
+        cid: Cid,
+        /// Fewest peers needed.
+        needed: usize,
+        /// Peers that could take it.
+        found: usize,
+    },
+    /// A sharding record cannot be changed by itself.
+    #[error("{0} belongs to a sharded file and cannot be changed by itself")]
+    PartOfShard(Cid),
+    /// Kubo failed on so many peers that the minimum cannot be met for now.
+    #[error("pin: {reason} (the pin stays accepted and is tried again; pin rm withdraws it)")]
+    PinFailed {
+        /// What failed.
+        cid: Cid,
+        /// Kubo's words of the newest failure.
+        reason: String,
+    },
+    /// The deadline is over.
+    #[error("pin: context deadline exceeded")]
+    DeadlineExceeded,
+    /// More waiters than the node keeps.
+    #[error("too many requests wait for pins; try again later")]
+    TooManyWaiters,
+}
+
+/// How far a pin is at one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerPinStatus {
+    /// Which peer.
+    pub peer: PeerId,
+    /// The state there.
+    pub status: PinStatus,
+    /// When it came to be; `Time(0)` when unknown.
+    pub since: Time,
+    /// Kubo's words of the newest failure; empty for none.
+    pub error: String,
+    /// Failed attempts so far.
+    pub attempts: u32,
+    /// Whether it goes ahead of old failures.
+    pub priority: bool,
+    /// Nodes and bytes fetched so far by the running attempt.
+    pub progress: Option<(u64, u64)>,
+}
+
+/// What a waiter is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// So many nodes and bytes were fetched for all pins of the request together. Not final.
+    Progress {
+        /// Nodes fetched.
+        nodes: u64,
+        /// Bytes fetched.
+        bytes: u64,
+    },
+    /// Done, or accepted where that was asked for. Final.
+    Done {
+        /// What it was done to, in the client's order.
+        cids: Vec<Cid>,
+    },
+    /// Not done. Final.
+    Refused(Refusal),
+    /// How far one pin is. Final.
+    Status {
+        /// The record; `None` when it is not in the pinset.
+        pin: Option<Box<Pin>>,
+        /// The state at each peer known to matter.
+        peers: Vec<PeerPinStatus>,
+    },
+    /// The running operations. Final.
+    Operations {
+        /// Each with its pin.
+        running: Vec<(Cid, PeerPinStatus)>,
+        /// Pins that wait for their turn or for their next attempt.
+        waiting: u64,
+    },
+    /// Records taken in, and records that were there already. Final.
+    Imported {
+        /// New or changed.
+        written: u64,
+        /// The same as before.
+        unchanged: u64,
+    },
+    /// So many pins are tried again. Final.
+    Recovering {
+        /// How many.
+        pins: u64,
+    },
+}
+
+impl Answer {
+    /// Whether no further answer follows.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Progress { .. })
+    }
+}
+
+/// All that a node may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell a waiter.
+    Answer {
+        /// Whom.
+        waiter: WaiterId,
+        /// What.
+        answer: Answer,
+    },
+    /// Let Kubo pin; ends with [`crate::input::Input::IpfsEnded`]. The connector asks Kubo first
+    /// whether it holds the pin already.
+    IpfsPin {
+        /// Which operation.
+        op: OpId,
+        /// What.
+        cid: Cid,
+        /// How much.
+        mode: PinMode,
+        /// `max-depth` where the record limits it.
+        levels: Option<u32>,
+        /// The pin's name.
+        name: String,
+        /// A pin whose blocks are shared: `pin/update` is tried first where Kubo holds it.
+        update_from: Option<Cid>,
+        /// Nodes to connect to before.
+        origins: Vec<Multiaddr>,
+    },
+    /// Let Kubo unpin; "not pinned" counts as done. Ends with [`crate::input::Input::IpfsEnded`].
+    IpfsUnpin {
+        /// Which operation.
+        op: OpId,
+        /// What.
+        cid: Cid,
+    },
+    /// Break off a running operation; nothing follows for it.
+    IpfsCancel {
+        /// Which operation.
+        op: OpId,
+    },
+    /// Ask Kubo for a sign of life; ends with [`crate::input::Input::IpfsProbed`].
+    IpfsProbe,
+    /// Read Kubo's whole list of pins; ends with [`crate::input::Input::AuditEnded`].
+    IpfsAudit,
+}

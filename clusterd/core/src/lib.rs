@@ -1,0 +1,11 @@
+//! The decisions of a cluster peer, without I/O: no socket, file, clock or randomness in here.
+//!
+//! [`node::Node`] takes an [`input::Input`] and the time, writes what must last into its
+//! [`store::Store`], and returns [`effect::Effect`]s. Its owner commits the store and only then
+//! lets the effects happen, so nothing is promised that a crash could take back.
+
+#![forbid(unsafe_code)]
+
+pub mod effect;
+pub mod input;
+pub mod store;

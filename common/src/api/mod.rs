@@ -1,0 +1,91 @@
+//! The API of clusterd: every verb with its method, path and scope, and its shapes.
+//!
+//! The control verbs have the shape of the ipfs-cluster REST API, so that `ipfs-cluster-ctl` is a
+//! client. The proxy verbs are ours and carry what the Kubo RPC needs.
+
+#[cfg(feature = "io")]
+pub mod client;
+pub mod error;
+pub mod proxy;
+
+/// Who may call a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Both sockets.
+    Proxy,
+    /// The control socket alone.
+    Control,
+}
+
+/// One verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path; `{name}` stands for one segment, `{*name}` for the rest.
+    pub path: &'static str,
+    /// Who may call it.
+    pub scope: Scope,
+}
+
+/// Declares the verbs once: a constant each, and the table of all.
+macro_rules! routes {
+    ($($(#[$doc:meta])* $name:ident = $method:literal $path:literal $scope:ident;)+) => {
+        $($(#[$doc])* pub const $name: Route =
+            Route { method: $method, path: $path, scope: Scope::$scope };)+
+        /// Every verb of clusterd.
+        pub const ROUTES: &[Route] = &[$($name),+];
+    };
+}
+
+routes! {
+    /// Pins what a Kubo client asked for: [`proxy::PinAdd`] in, lines of [`proxy::PinAddEvent`] out.
+    PROXY_PIN_ADD = "POST" "/proxy/pin/add" Proxy;
+    /// Unpins: [`proxy::PinRm`] in, [`proxy::Pins`] out.
+    PROXY_PIN_RM = "POST" "/proxy/pin/rm" Proxy;
+    /// Replaces a pin: [`proxy::PinUpdate`] in, [`proxy::Pins`] out.
+    PROXY_PIN_UPDATE = "POST" "/proxy/pin/update" Proxy;
+    /// Lists what is pinned: [`proxy::PinLs`] as query in, compact lines out (see [`proxy::PinLine`]).
+    PROXY_PIN_LS = "GET" "/proxy/pin/ls" Proxy;
+    /// Looks pins up: [`proxy::PinLookup`] in, lines of [`proxy::PinLookupEvent`] out.
+    PROXY_PIN_LOOKUP = "POST" "/proxy/pin/lookup" Proxy;
+    /// Sums the repositories: [`proxy::RepoStatQuery`] as query in, [`proxy::RepoStat`] out.
+    PROXY_REPO_STAT = "GET" "/proxy/repo/stat" Proxy;
+    /// Collects garbage on every peer: nothing in, lines of [`proxy::RepoGcEvent`] out.
+    PROXY_REPO_GC = "POST" "/proxy/repo/gc" Proxy;
+
+    /// This peer.
+    ID = "GET" "/id" Control;
+    /// The program's version.
+    VERSION = "GET" "/version" Control;
+    /// All peers, one a line.
+    PEERS = "GET" "/peers" Control;
+    /// All records of the pinset, one a line; query `filter` (types).
+    ALLOCATIONS = "GET" "/allocations" Control;
+    /// One record.
+    ALLOCATION = "GET" "/allocations/{cid}" Control;
+    /// The state of all pins, one a line; query `filter` (statuses), `cids`, `local`.
+    STATUS_ALL = "GET" "/pins" Control;
+    /// The state of one pin.
+    STATUS = "GET" "/pins/{cid}" Control;
+    /// Pins a CID; the options are query parameters.
+    PIN = "POST" "/pins/{cid}" Control;
+    /// Unpins a CID.
+    UNPIN = "DELETE" "/pins/{cid}" Control;
+    /// Pins what a path leads to.
+    PIN_PATH = "POST" "/pins/{keytype}/{*path}" Control;
+    /// Unpins what a path leads to.
+    UNPIN_PATH = "DELETE" "/pins/{keytype}/{*path}" Control;
+    /// Tries one pin again now.
+    RECOVER = "POST" "/pins/{cid}/recover" Control;
+    /// Tries all failed pins again now.
+    RECOVER_ALL = "POST" "/pins/recover" Control;
+    /// Collects garbage on every peer.
+    REPO_GC = "POST" "/ipfs/gc" Control;
+    /// Takes records in: lines of Go's export format.
+    IMPORT = "POST" "/composite/import" Control;
+    /// Takes in what the local Kubo has pinned already.
+    ADOPT = "POST" "/composite/adopt" Control;
+    /// Counts and health, for people.
+    SUMMARY = "GET" "/composite/summary" Control;
+}
