@@ -47,10 +47,14 @@ impl Cid {
     /// # Errors
     /// [`IdError::Cid`] when the bytes are no CID.
     pub fn decode(bytes: &[u8]) -> Result<Self, IdError> {
-        let parsed = cid::Cid::try_from(bytes).map_err(|e| IdError::Cid { reason: e.to_string() })?;
+        let parsed = cid::Cid::try_from(bytes).map_err(|e| IdError::Cid {
+            reason: e.to_string(),
+        })?;
         // The decoder ignores what follows; a CID with a tail would not encode to the same bytes.
         if parsed.encoded_len() != bytes.len() {
-            return Err(IdError::Cid { reason: "bytes after the end".to_owned() });
+            return Err(IdError::Cid {
+                reason: "bytes after the end".to_owned(),
+            });
         }
         Ok(Self(parsed))
     }
@@ -79,13 +83,21 @@ impl FromStr for Cid {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.len() > ID_TEXT_BYTES_MAX {
-            return Err(IdError::Cid { reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes") });
+            return Err(IdError::Cid {
+                reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes"),
+            });
         }
         // The crate would take "/ipfs/" in front; paths are parsed elsewhere.
         if text.contains('/') {
-            return Err(IdError::Cid { reason: "has a slash".to_owned() });
+            return Err(IdError::Cid {
+                reason: "has a slash".to_owned(),
+            });
         }
-        cid::Cid::try_from(text).map(Self).map_err(|e| IdError::Cid { reason: e.to_string() })
+        cid::Cid::try_from(text)
+            .map(Self)
+            .map_err(|e| IdError::Cid {
+                reason: e.to_string(),
+            })
     }
 }
 
@@ -126,7 +138,9 @@ impl PeerId {
     pub fn decode(bytes: &[u8]) -> Result<Self, IdError> {
         libp2p_identity::PeerId::from_bytes(bytes)
             .map(Self)
-            .map_err(|e| IdError::Peer { reason: e.to_string() })
+            .map_err(|e| IdError::Peer {
+                reason: e.to_string(),
+            })
     }
 
     /// The binary form.
@@ -153,11 +167,15 @@ impl FromStr for PeerId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.len() > ID_TEXT_BYTES_MAX {
-            return Err(IdError::Peer { reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes") });
+            return Err(IdError::Peer {
+                reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes"),
+            });
         }
-        text.parse().map(Self).map_err(|e: libp2p_identity::ParseError| IdError::Peer {
-            reason: e.to_string(),
-        })
+        text.parse()
+            .map(Self)
+            .map_err(|e: libp2p_identity::ParseError| IdError::Peer {
+                reason: e.to_string(),
+            })
     }
 }
 
@@ -274,7 +292,9 @@ mod tests {
     #[test]
     fn version_1_prints_as_base32_whatever_it_was_read_from() {
         let v1 = cid::Cid::new_v1(0x70, *V0.parse::<Cid>().unwrap().inner().hash());
-        let base58 = v1.to_string_of_base(cid::multibase::Base::Base58Btc).unwrap();
+        let base58 = v1
+            .to_string_of_base(cid::multibase::Base::Base58Btc)
+            .unwrap();
         assert_eq!(base58.parse::<Cid>().unwrap().to_string(), v1.to_string());
         assert!(v1.to_string().starts_with("bafybei"));
     }

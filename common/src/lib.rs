@@ -2,9 +2,19 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "io")]
+pub mod activation;
 pub mod api;
+#[cfg(feature = "io")]
+pub mod args;
+#[cfg(feature = "io")]
+pub mod config;
 pub mod ids;
 pub mod kubo;
+#[cfg(feature = "io")]
+pub mod lifecycle;
+#[cfg(feature = "io")]
+pub mod log;
 pub mod pin;
 pub mod status;
 pub mod units;

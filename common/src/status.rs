@@ -99,7 +99,11 @@ impl StatusFilter {
     /// The first word that is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut bits = 0;
-        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        for word in text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+        {
             bits |= match word {
                 "error" => {
                     PinStatus::ClusterError.bit()

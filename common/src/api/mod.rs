@@ -4,9 +4,13 @@
 //! client. The proxy verbs are ours and carry what the Kubo RPC needs.
 
 #[cfg(feature = "io")]
+pub mod call;
+#[cfg(feature = "io")]
 pub mod client;
 pub mod error;
 pub mod proxy;
+#[cfg(feature = "io")]
+pub mod reply;
 
 /// Who may call a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -132,7 +132,11 @@ impl<'a> PinLine<'a> {
             "d" => PinMode::Direct,
             _ => return None,
         };
-        Some(Self { cid, mode, name_json })
+        Some(Self {
+            cid,
+            mode,
+            name_json,
+        })
     }
 }
 
