@@ -9,6 +9,7 @@ pub mod api;
 pub mod args;
 #[cfg(feature = "io")]
 pub mod config;
+pub mod go_duration;
 pub mod ids;
 pub mod kubo;
 #[cfg(feature = "io")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// State of one pin at one peer, with the names and bits of Go ipfs-cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinStatus {
     /// The peer could not be asked.

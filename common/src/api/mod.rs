@@ -7,8 +7,14 @@
 pub mod call;
 #[cfg(feature = "io")]
 pub mod client;
+pub mod composite;
 pub mod error;
+pub mod options;
+pub mod peers;
+pub mod pins;
 pub mod proxy;
+pub mod repo;
+pub mod time;
 #[cfg(feature = "io")]
 pub mod reply;
 
@@ -58,38 +64,40 @@ routes! {
     /// Collects garbage on every peer: nothing in, lines of [`proxy::RepoGcEvent`] out.
     PROXY_REPO_GC = "POST" "/proxy/repo/gc" Proxy;
 
-    /// This peer.
+    /// This peer: [`peers::IdInfo`] out.
     ID = "GET" "/id" Control;
-    /// The program's version.
+    /// The program's version: [`peers::VersionInfo`] out.
     VERSION = "GET" "/version" Control;
-    /// All peers, one a line.
+    /// All peers: lines of [`peers::IdInfo`] out.
     PEERS = "GET" "/peers" Control;
-    /// All records of the pinset, one a line; query `filter` (types).
+    /// All records of the pinset: query `filter` (types), lines of [`pins::PinJson`] out.
     ALLOCATIONS = "GET" "/allocations" Control;
-    /// One record.
+    /// One record: [`pins::PinJson`] out.
     ALLOCATION = "GET" "/allocations/{cid}" Control;
-    /// The state of all pins, one a line; query `filter` (statuses), `cids`, `local`.
+    /// The state of all pins: query `filter` (statuses), `cids`, `local`, lines of
+    /// [`pins::GlobalPinInfo`] out.
     STATUS_ALL = "GET" "/pins" Control;
-    /// The state of one pin.
+    /// The state of one pin: [`pins::GlobalPinInfo`] out, for an unknown CID as well.
     STATUS = "GET" "/pins/{cid}" Control;
-    /// Pins a CID; the options are query parameters.
+    /// Pins a CID: [`options::PinOptions`] as query in, [`pins::PinJson`] out.
     PIN = "POST" "/pins/{cid}" Control;
-    /// Unpins a CID.
+    /// Unpins a CID: the record that was, [`pins::PinJson`], out.
     UNPIN = "DELETE" "/pins/{cid}" Control;
-    /// Pins what a path leads to.
+    /// Pins what a path leads to, as [`PIN`] does.
     PIN_PATH = "POST" "/pins/{keytype}/{*path}" Control;
-    /// Unpins what a path leads to.
+    /// Unpins what a path leads to, as [`UNPIN`] does.
     UNPIN_PATH = "DELETE" "/pins/{keytype}/{*path}" Control;
-    /// Tries one pin again now.
+    /// Tries one pin again now: [`pins::GlobalPinInfo`] out.
     RECOVER = "POST" "/pins/{cid}/recover" Control;
-    /// Tries all failed pins again now.
+    /// Tries all failed pins again now: lines of [`pins::GlobalPinInfo`] out.
     RECOVER_ALL = "POST" "/pins/recover" Control;
-    /// Collects garbage on every peer.
+    /// Collects garbage on every peer: [`repo::GlobalRepoGc`] out.
     REPO_GC = "POST" "/ipfs/gc" Control;
-    /// Takes records in: lines of Go's export format.
+    /// Takes records in: lines of [`pins::PinJson`] in, lines of [`composite::ImportEvent`] out.
     IMPORT = "POST" "/composite/import" Control;
-    /// Takes in what the local Kubo has pinned already.
+    /// Takes in what the local Kubo has pinned: query `dry_run`, lines of
+    /// [`composite::AdoptEvent`] out.
     ADOPT = "POST" "/composite/adopt" Control;
-    /// Counts and health, for people.
+    /// Counts and health: [`composite::Summary`] out.
     SUMMARY = "GET" "/composite/summary" Control;
 }
