@@ -1,0 +1,44 @@
+//! `cargo demo`: does the main job once, for real, and stays up to be tried.
+
+#![forbid(unsafe_code)]
+
+mod interrupt;
+mod screen;
+mod tour;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::interrupt::Interrupt;
+use crate::screen::Screen;
+
+/// Starts a Kubo, clusterd and proxyd on this machine, adds and pins a file through them, and
+/// stays up until Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo --")]
+pub struct Args {
+    /// Port of 127.0.0.1 that the proxy listens on.
+    #[arg(long, default_value_t = 9095, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Directory for all files, kept afterwards; without this option a temporary one.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// End after the tour.
+    #[arg(long)]
+    once: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // Before any other thread starts: they inherit that signals go to this one listener.
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return Screen.fail(&error),
+    };
+    match tour::run(&args, &interrupt, &Screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Screen.fail(&error),
+    }
+}

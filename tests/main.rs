@@ -1,0 +1,6 @@
+//! The end-to-end tests: real binaries, sockets, Kubo and Go ipfs-cluster. This is their map.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod harness_works;
