@@ -1,3 +1,10 @@
-//! Shapes of the Kubo RPC that both daemons speak. Source: Kubo 0.42.0, as recorded.
+//! The Kubo RPC as both daemons speak it: arguments, options, paths and answers. Source: Kubo 0.42.0, as recorded.
 
+pub mod cid_base;
+pub mod command;
+pub mod multipart;
+pub mod options;
+pub mod path;
 pub mod query;
+pub mod text;
+pub mod value;
