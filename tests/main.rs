@@ -4,3 +4,10 @@
 
 #[cfg(test)]
 mod harness_works;
+/// How the code is written and who may use whom.
+#[cfg(test)]
+mod rules {
+    mod files;
+    mod imports;
+    mod source;
+}

@@ -15,7 +15,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Listens for the signals that ask a program to end.
 #[derive(Debug)]
-pub struct Interrupt {
+pub(crate) struct Interrupt {
     arrived: Receiver<()>,
     awaited: Arc<AtomicBool>,
 }
@@ -26,7 +26,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// When the operating system refuses.
-    pub fn listen() -> Result<Self, HarnessError> {
+    pub(crate) fn listen() -> Result<Self, HarnessError> {
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             signals.add(signal);
@@ -45,16 +45,16 @@ impl Interrupt {
                     program::kill_all();
                     std::process::exit(INTERRUPTED);
                 }
-                drop(arrival.try_send(()));
+                arrival.try_send(()).ok();
             }
         });
         Ok(Self { arrived, awaited })
     }
 
     /// Waits for a signal; then the caller ends what it started.
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         self.awaited.store(true, Ordering::SeqCst);
         // Fails only when the listener has gone, and then nothing is left to wait for.
-        drop(self.arrived.recv());
+        self.arrived.recv().ok();
     }
 }

@@ -18,7 +18,7 @@ use crate::screen::Screen;
 /// stays up until Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo --")]
-pub struct Args {
+pub(crate) struct Args {
     /// Port of 127.0.0.1 that the proxy listens on.
     #[arg(long, default_value_t = 9095, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,

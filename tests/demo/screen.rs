@@ -8,23 +8,23 @@ use harness::error::HarnessError;
 
 /// The terminal.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen;
+pub(crate) struct Screen;
 
 impl Screen {
     /// A line, at once.
-    pub fn say(&self, line: impl Display) {
+    pub(crate) fn say(&self, line: impl Display) {
         let mut out = io::stdout().lock();
         // Somebody who reads only the beginning (`| head`) has seen enough.
         drop(writeln!(out, "{line}").and_then(|()| out.flush()));
     }
 
     /// A command as a user types it.
-    pub fn typed(&self, command: impl Display) {
+    pub(crate) fn typed(&self, command: impl Display) {
         self.say(format_args!("\n$ {command}"));
     }
 
     /// Why the demo failed.
-    pub fn fail(&self, error: &HarnessError) -> ExitCode {
+    pub(crate) fn fail(&self, error: &HarnessError) -> ExitCode {
         eprintln!("\nThe demo cannot go on: {error}");
         ExitCode::FAILURE
     }

@@ -22,7 +22,7 @@ const SOCKET_PATH_MAX: usize = 107;
 ///
 /// # Errors
 /// When a tool is missing, the port is taken, or any step fails.
-pub fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result<(), HarnessError> {
+pub(crate) fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result<(), HarnessError> {
     let port = free_port(args.port)?;
     // Held to the end; removed then.
     let mut temporary = None;
