@@ -8,4 +8,6 @@
 
 pub mod effect;
 pub mod input;
+pub mod pinset;
+mod row;
 pub mod store;

@@ -78,7 +78,9 @@ pub enum StoreError {
         what: String,
     },
     /// The state was written by a newer program.
-    #[error("the state has format {found}, this program knows up to {known}: install the version that wrote it, or a newer one")]
+    #[error(
+        "the state has format {found}, this program knows up to {known}: install the version that wrote it, or a newer one"
+    )]
     TooNew {
         /// Format of the state.
         found: u32,
@@ -154,7 +156,13 @@ impl Store for MemoryStore {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let from = (space, after.filter(|after| *after > prefix).unwrap_or(prefix).to_vec());
+        let from = (
+            space,
+            after
+                .filter(|after| *after > prefix)
+                .unwrap_or(prefix)
+                .to_vec(),
+        );
         let fits = |key: &(Space, Vec<u8>)| key.0 == space && key.1.starts_with(prefix);
         let mut found: BTreeMap<&(Space, Vec<u8>), Option<&Vec<u8>>> = self
             .durable

@@ -1,0 +1,183 @@
+//! The replicated pinset: commits local changes as blocks and merges blocks of other peers.
+
+pub mod codec;
+pub mod delta;
+pub mod heads;
+pub mod key;
+mod merge;
+pub mod record;
+pub mod set;
+pub mod walk;
+
+use crate::store::{Space, Store, StoreError};
+use codec::{Block, BlockId};
+use common::pin::Pin;
+use delta::OpenDelta;
+use heads::Heads;
+use key::PinKey;
+
+/// Name of the fact that holds the next block's number, 8 bytes.
+const NEXT_NUMBER: &[u8] = b"next_block";
+
+/// Bytes that an element adds around its value: key text, tags, lengths.
+const ELEMENT_OVERHEAD: usize = 128;
+
+/// What a change did to a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The key has a new value.
+    Put(PinKey),
+    /// Additions were removed. The key may still have a value, which must be looked at.
+    Removed(PinKey),
+}
+
+/// The pinset's memory: heads, and the delta that local changes go to. All else is in the store.
+#[derive(Debug)]
+pub struct Pinset {
+    heads: Heads,
+    open: Option<OpenDelta>,
+    next_number: u64,
+}
+
+impl Pinset {
+    /// Reads what is kept in memory; does not read the pins.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn load<S: Store>(store: &S) -> Result<Self, StoreError> {
+        let next_number = match store.get(Space::Meta, NEXT_NUMBER)? {
+            None => 0,
+            Some(row) => row
+                .as_slice()
+                .try_into()
+                .map(u64::from_be_bytes)
+                .map_err(|_| StoreError::Damaged {
+                    what: "the number of the next block".to_owned(),
+                })?,
+        };
+        Ok(Self {
+            heads: Heads::load(store)?,
+            open: None,
+            next_number,
+        })
+    }
+
+    /// The current heads.
+    #[must_use]
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// The record of a key; `None` when it is not in the pinset.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn pin<S: Store>(&self, store: &S, key: &PinKey) -> Result<Option<Pin>, StoreError> {
+        let Some(row) = set::row(store, key)? else {
+            return Ok(None);
+        };
+        Ok(set::parse_row(key, &row)?.pin(key.as_bytes()))
+    }
+
+    /// Sets the value of a key, as part of the open delta; it is visible at once.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn put<S: Store>(
+        &mut self,
+        store: &mut S,
+        key: &PinKey,
+        value: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let (number, height) = self.open_delta(store, value.len() + ELEMENT_OVERHEAD)?;
+        if let Some(old) = set::row(store, key)? {
+            let old = set::parse_row(key, &old)?.block;
+            if old != number {
+                set::note_added(store, key, old)?;
+            }
+        }
+        let row = set::PinRow::encode(key, height, number, &value);
+        store.put(Space::Pins, key.as_bytes().to_vec(), row);
+        if let Some(open) = &mut self.open {
+            open.put(key, value);
+        }
+        Ok(())
+    }
+
+    /// Removes a key, as part of the open delta: every addition that is known here is removed, those
+    /// that are not survive. Tells whether there was a value.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn remove<S: Store>(&mut self, store: &mut S, key: &PinKey) -> Result<bool, StoreError> {
+        let Some(row) = set::row(store, key)? else {
+            return Ok(false);
+        };
+        let holder = set::parse_row(key, &row)?.block;
+        let (number, _) = self.open_delta(store, ELEMENT_OVERHEAD)?;
+        let mut blocks = set::other_additions(store, key)?;
+        if holder != number && !set::is_buried(store, key, holder)? {
+            blocks.push(holder);
+        }
+        blocks.sort_unstable();
+        blocks.dedup();
+        if let Some(open) = &mut self.open {
+            open.drop_element(key);
+        }
+        for block in blocks {
+            let id = set::block_of(store, block)?;
+            set::note_buried(store, key, block);
+            if let Some(open) = &mut self.open {
+                open.bury(key, id);
+            }
+        }
+        store.delete(Space::Pins, key.as_bytes().to_vec());
+        Ok(true)
+    }
+
+    /// Closes the open delta: its block becomes the only head. `None` when nothing changed.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn seal<S: Store>(&mut self, store: &mut S) -> Result<Option<BlockId>, StoreError> {
+        let Some(open) = self.open.take() else {
+            return Ok(None);
+        };
+        let (number, height) = (open.sequence, open.height);
+        let Some(delta) = open.close() else {
+            return Ok(None);
+        };
+        let links = self.heads.iter().map(|(id, _)| id).collect();
+        let bytes = Block { links, delta }.encode();
+        let id = BlockId::of(&bytes);
+        set::keep_block(store, number, &id, &bytes);
+        self.heads.replace_all(store, id, height);
+        self.set_next_number(store, number + 1);
+        Ok(Some(id))
+    }
+
+    /// The open delta's block number and height, after closing one that is full.
+    fn open_delta<S: Store>(
+        &mut self,
+        store: &mut S,
+        more: usize,
+    ) -> Result<(u64, u64), StoreError> {
+        if self.open.as_ref().is_some_and(|open| open.is_full(more)) {
+            self.seal(store)?;
+        }
+        let (next, height) = (self.next_number, self.heads.next_height());
+        let open = self
+            .open
+            .get_or_insert_with(|| OpenDelta::new(next, height));
+        Ok((open.sequence, open.height))
+    }
+
+    fn set_next_number<S: Store>(&mut self, store: &mut S, next: u64) {
+        self.next_number = next;
+        store.put(
+            Space::Meta,
+            NEXT_NUMBER.to_vec(),
+            next.to_be_bytes().to_vec(),
+        );
+    }
+}
