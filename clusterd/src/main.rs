@@ -1,2 +1,10 @@
-//! x
+//! clusterd: holds the replicated pinset and makes the local Kubo keep its share.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod identity;
+mod ipfs;
+mod store;
+
 fn main() {}

@@ -10,4 +10,5 @@ pub mod effect;
 pub mod input;
 pub mod pinset;
 mod row;
+pub mod snapshot;
 pub mod store;

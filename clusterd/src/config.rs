@@ -1,0 +1,166 @@
+//! `clusterd.toml`: raw values, then checked ones; every mistake is reported at once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::config::{ConfigError, Faults};
+use common::ids::PeerId;
+use common::pin::Replication;
+use multiaddr::Multiaddr;
+
+use crate::ipfs::address::Address;
+
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use raw::RawConfig;
+
+/// Where the configuration is looked for when no file is named.
+pub const DEFAULT_FILE: &str = "/etc/clusterd/clusterd.toml";
+
+/// The checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Members must share it; part of the gossip topics.
+    pub cluster_name: String,
+    /// How other peers and people see this one.
+    pub peername: String,
+    /// Directory of everything that must last.
+    pub state: PathBuf,
+    /// Unix sockets.
+    pub sockets: Sockets,
+    /// The Kubo beside us.
+    pub ipfs: Ipfs,
+    /// Other peers.
+    pub peers: Peers,
+    /// Default of pins that do not say.
+    pub replication: Replication,
+    /// How pins are brought to Kubo.
+    pub tracker: Tracker,
+    /// Where the status page listens; not served by this version.
+    pub status_listen: Option<Multiaddr>,
+    /// Where metrics are served; not served by this version.
+    pub metrics_listen: Option<Multiaddr>,
+    /// The log.
+    pub log: Log,
+}
+
+/// The two doors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sockets {
+    /// For proxyd.
+    pub proxy: PathBuf,
+    /// For operators.
+    pub control: PathBuf,
+}
+
+/// The connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ipfs {
+    /// Kubo's RPC.
+    pub api: Address,
+    /// A pin that fetched nothing for so long is given up and tried again later.
+    pub pin_timeout: Duration,
+    /// A call that has one short answer is given up after so long.
+    pub call_timeout: Duration,
+}
+
+/// The network of peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peers {
+    /// Addresses to listen on.
+    pub listen: Vec<Multiaddr>,
+    /// Members to connect to first.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whose changes are taken.
+    pub trusted: Trusted,
+}
+
+/// Whose changes are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trusted {
+    /// `["*"]`: every holder of the secret.
+    Everyone,
+    /// These and ourselves.
+    Only(Vec<PeerId>),
+}
+
+/// The tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracker {
+    /// Operations on Kubo at a time.
+    pub pins_running_max: u16,
+    /// Wait after the first failure; doubles with each.
+    pub retry_after: Duration,
+    /// Longest wait between attempts.
+    pub retry_after_max: Duration,
+    /// How often Kubo's pins are compared with the pinset.
+    pub audit_every: Duration,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Where to, in which form.
+    pub format: common::log::Format,
+    /// From which level.
+    pub level: common::log::Level,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cluster_name: "ipfs-cluster".to_owned(),
+            peername: host_name(),
+            state: "/var/lib/clusterd".into(),
+            sockets: Sockets {
+                proxy: "/run/clusterd/proxy.sock".into(),
+                control: "/run/clusterd/control.sock".into(),
+            },
+            ipfs: Ipfs {
+                api: Address::Ip(std::net::Ipv4Addr::LOCALHOST.into(), 5001),
+                pin_timeout: Duration::from_mins(2),
+                call_timeout: Duration::from_secs(30),
+            },
+            peers: Peers {
+                listen: "/ip4/0.0.0.0/tcp/9096".parse().into_iter().collect(),
+                bootstrap: Vec::new(),
+                trusted: Trusted::Everyone,
+            },
+            replication: Replication::Everywhere,
+            tracker: Tracker {
+                pins_running_max: 10,
+                retry_after: Duration::from_secs(30),
+                retry_after_max: Duration::from_hours(6),
+                audit_every: Duration::from_hours(12),
+            },
+            status_listen: None,
+            metrics_listen: None,
+            log: Log::default(),
+        }
+    }
+}
+
+/// The machine's name, as `hostname` prints it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() {
+        "clusterd".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Loads the file named on the command line, or the default one if it is there.
+///
+/// # Errors
+/// [`ConfigError`] with every mistake in it.
+pub fn load(given: Option<&Path>) -> Result<Config, ConfigError> {
+    common::config::load(
+        given,
+        Path::new(DEFAULT_FILE),
+        |raw: RawConfig, faults: &mut Faults| Some(raw.check(faults)),
+    )
+}

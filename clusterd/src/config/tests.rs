@@ -1,0 +1,84 @@
+//! What a configuration may say, and how mistakes are shown.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    common::config::parse(
+        Path::new("clusterd.toml"),
+        text,
+        |raw: RawConfig, faults| Some(raw.check(faults)),
+    )
+}
+
+fn faults(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_means_all_defaults() {
+    assert_eq!(parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn every_key_is_taken() {
+    let config = parse(
+        "cluster_name = \"c\"\npeername = \"p\"\nstate = \"/s\"\n\
+         [sockets]\nproxy = \"/p.sock\"\ncontrol = \"/c.sock\"\n\
+         [ipfs]\napi = \"/unix/run/kubo.sock\"\npin_timeout = \"1m\"\ncall_timeout = \"5s\"\n\
+         [peers]\nlisten = []\nbootstrap = [\"/ip4/10.0.0.1/tcp/9096\"]\ntrusted = [\"*\"]\n\
+         [replication]\nmin = 2\nmax = 3\n\
+         [tracker]\npins_running_max = 4\nretry_after = \"1s\"\nretry_after_max = \"1h\"\naudit_every = \"1d\"\n\
+         [status]\nlisten = \"/ip4/127.0.0.1/tcp/9093\"\n[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/9092\"\n\
+         [log]\nformat = \"json\"\nlevel = \"debug\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.ipfs.api, Address::Unix("/run/kubo.sock".into()));
+    assert_eq!(config.replication.factors(), (2, 3));
+    assert_eq!(config.tracker.pins_running_max, 4);
+    assert_eq!(config.peers.bootstrap.len(), 1);
+    assert!(config.status_listen.is_some() && config.metrics_listen.is_some());
+}
+
+#[test]
+fn all_mistakes_are_shown_at_once_with_their_lines() {
+    let report = faults(
+        "state = \"relative\"\n[ipfs]\napi = \"localhost:5001\"\n[tracker]\npins_running_max = 0\n",
+    );
+    for words in [
+        "clusterd.toml:1",
+        "clusterd.toml:3",
+        "clusterd.toml:5",
+        "/ip4/127.0.0.1/tcp/5001",
+    ] {
+        assert!(report.contains(words), "{words} is not in:\n{report}");
+    }
+}
+
+#[test]
+fn replication_factors_come_as_a_usable_pair() {
+    assert!(faults("[replication]\nmin = 1\n").contains("belong together"));
+    assert!(faults("[replication]\nmin = 3\nmax = 2\n").contains("cannot be used together"));
+    assert!(faults("[replication]\nmin = \"all\"\nmax = \"all\"\n").contains("everywhere"));
+    let everywhere = parse("[replication]\nmin = \"everywhere\"\nmax = \"everywhere\"\n").unwrap();
+    assert_eq!(everywhere.replication, Replication::Everywhere);
+}
+
+#[test]
+fn strangers_are_refused_in_every_table() {
+    for text in [
+        "x = 1",
+        "[sockets]\nx = 1",
+        "[ipfs]\nx = 1",
+        "[peers]\nx = 1",
+        "[tracker]\nx = 1",
+        "[log]\nx = 1",
+    ] {
+        assert!(faults(text).contains("unknown field"), "{text}");
+    }
+}
+
+#[test]
+fn a_star_among_ids_and_a_wrong_id_are_refused() {
+    assert!(faults("[peers]\ntrusted = [\"*\", \"x\"]").contains("stands alone"));
+    assert!(faults("[peers]\ntrusted = [\"x\"]").contains("invalid peer id"));
+}

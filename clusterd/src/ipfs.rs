@@ -1,0 +1,10 @@
+//! The connector: what clusterd asks of the Kubo beside it.
+
+pub mod address;
+pub mod audit;
+pub mod client;
+pub mod error;
+mod lines;
+pub mod pin;
+pub mod repo;
+pub mod resolve;

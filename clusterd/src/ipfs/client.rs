@@ -1,0 +1,265 @@
+//! HTTP towards Kubo: calls over TCP or a Unix socket, kept alive, each with a deadline.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::{Request, Response};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyperlocal::UnixConnector;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::error::ConnectorError;
+use super::lines::Lines;
+
+/// Longest answer that is read as one value, in bytes.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// Time for a connection to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections kept open between calls; as many as operations run at a time by default, doubled.
+const IDLE_CONNECTIONS_MAX: usize = 32;
+
+/// How long an unused connection is kept.
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// Everything but letters, digits and `-._~` is encoded in a query.
+const KEEP: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Calls one Kubo. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    http: Http,
+    address: String,
+    authority: String,
+    authorization: Option<HeaderValue>,
+    call_timeout: Duration,
+}
+
+#[derive(Clone)]
+enum Http {
+    Tcp(legacy::Client<HttpConnector, Empty<Bytes>>),
+    Unix(legacy::Client<UnixConnector, Empty<Bytes>>),
+}
+
+/// Kubo's error body.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+impl Client {
+    /// A client of the Kubo at an address; nothing is connected yet. `call_timeout` limits calls
+    /// with one short answer.
+    pub fn new(
+        address: &Address,
+        authorization: Option<HeaderValue>,
+        call_timeout: Duration,
+    ) -> Self {
+        let (http, authority) = match address {
+            Address::Ip(ip, port) => (tcp(), std::net::SocketAddr::new(*ip, *port).to_string()),
+            Address::Name(name, port) => (tcp(), format!("{name}:{port}")),
+            Address::Unix(path) => (Http::Unix(builder().build(UnixConnector)), hex(path)),
+        };
+        Self {
+            http,
+            address: address.to_string(),
+            authority,
+            authorization,
+            call_timeout,
+        }
+    }
+
+    /// Calls a command and reads its one answer, within the call time-out.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ConnectorError> {
+        self.call_within(self.call_timeout, attempt, command, query)
+            .await
+    }
+
+    /// As [`Self::call`], with another limit.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn call_within<T: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ConnectorError> {
+        let whole = async {
+            let body = self.send(attempt, command, query).await?.into_body();
+            let bytes = self.read_whole(attempt, body).await?;
+            serde_json::from_slice(&bytes).map_err(|error| ConnectorError::Unintelligible {
+                attempt,
+                reason: error.to_string(),
+            })
+        };
+        timeout(limit, whole)
+            .await
+            .unwrap_or_else(|_| Err(self.stalled(attempt, limit)))
+    }
+
+    /// Calls a command that answers line by line. The caller limits the wait for each line.
+    ///
+    /// # Errors
+    /// [`ConnectorError`], also when Kubo refuses at once.
+    pub async fn stream(
+        &self,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Lines, ConnectorError> {
+        let body = self.send(attempt, command, query).await?.into_body();
+        Ok(Lines::new(body, attempt, self.address.clone()))
+    }
+
+    /// That nothing moved for `limit`.
+    pub fn stalled(&self, attempt: &'static str, limit: Duration) -> ConnectorError {
+        ConnectorError::Stalled {
+            address: self.address.clone(),
+            attempt,
+            seconds: limit.as_secs(),
+        }
+    }
+
+    async fn send(
+        &self,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Response<Incoming>, ConnectorError> {
+        let request =
+            self.request(command, query)
+                .map_err(|error| ConnectorError::Unintelligible {
+                    attempt,
+                    reason: error.to_string(),
+                })?;
+        let answer = match &self.http {
+            Http::Tcp(http) => http.request(request).await,
+            Http::Unix(http) => http.request(request).await,
+        };
+        let answer = answer.map_err(|error| self.lost(attempt, &error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let bytes = self.read_whole(attempt, answer.into_body()).await?;
+        let message = match serde_json::from_slice::<Refusal>(&bytes) {
+            Ok(refusal) => refusal.message,
+            // Kubo's refusals before a command runs are plain text.
+            Err(_) => format!("{status}: {}", String::from_utf8_lossy(&bytes).trim()),
+        };
+        Err(ConnectorError::Refused { attempt, message })
+    }
+
+    fn request(
+        &self,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+        let scheme = match self.http {
+            Http::Tcp(_) => "http",
+            Http::Unix(_) => "unix",
+        };
+        let mut target = format!("{scheme}://{}/api/v0/{command}", self.authority);
+        for (place, (key, value)) in query.iter().enumerate() {
+            target.push(if place == 0 { '?' } else { '&' });
+            target.push_str(key);
+            target.push('=');
+            target.extend(utf8_percent_encode(value, KEEP));
+        }
+        let mut request = Request::post(target);
+        if matches!(self.http, Http::Unix(_)) {
+            request = request.header(HOST, "localhost");
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        request.body(Empty::new())
+    }
+
+    async fn read_whole(
+        &self,
+        attempt: &'static str,
+        mut body: Incoming,
+    ) -> Result<BytesMut, ConnectorError> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.lost(attempt, &error))?;
+            let Ok(bytes) = frame.into_data() else {
+                continue;
+            };
+            if whole.len() + bytes.len() > ANSWER_BYTES_MAX {
+                let reason = "the answer is too long".to_owned();
+                return Err(ConnectorError::Unintelligible { attempt, reason });
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
+    }
+
+    fn lost(&self, attempt: &'static str, error: &dyn std::error::Error) -> ConnectorError {
+        ConnectorError::Unreachable {
+            address: self.address.clone(),
+            attempt,
+            reason: innermost(error),
+        }
+    }
+}
+
+/// The last cause's words: "connection refused" says more than "client error".
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .pool_idle_timeout(IDLE_FOR)
+        .pool_timer(TokioTimer::new());
+    builder
+}
+
+fn tcp() -> Http {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    Http::Tcp(builder().build(connector))
+}
+
+/// The connector of Unix sockets reads the path out of the authority, in hex, before a port.
+fn hex(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    format!(
+        "{}:0",
+        data_encoding::HEXLOWER.encode(path.as_os_str().as_bytes())
+    )
+}

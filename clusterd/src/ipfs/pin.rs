@@ -1,0 +1,265 @@
+//! Pinning and unpinning at Kubo: asks first what it holds, and gives up when nothing moves.
+
+use std::future::Future;
+use std::time::Duration;
+
+use common::ids::{Cid, PinName};
+use common::pin::PinMode;
+use multiaddr::Multiaddr;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::client::Client;
+use super::error::ConnectorError;
+
+/// What Kubo says, and Go peers and we compare, when there is nothing to unpin.
+const NOT_PINNED: &str = "not pinned or pinned indirectly";
+
+/// Nodes of an origin list that are connected to, as in Go.
+const ORIGINS_MAX: usize = 10;
+
+/// One pin to be made.
+#[derive(Debug, Clone)]
+pub struct PinOrder {
+    /// What.
+    pub cid: Cid,
+    /// How much of it.
+    pub mode: PinMode,
+    /// `max-depth` where the record limits it.
+    pub levels: Option<u32>,
+    /// The name; empty for none.
+    pub name: String,
+    /// A pin whose blocks are shared.
+    pub update_from: Option<Cid>,
+    /// Nodes that have the content.
+    pub origins: Vec<Multiaddr>,
+}
+
+#[derive(Deserialize)]
+struct Held {
+    #[serde(rename = "Keys", default)]
+    keys: std::collections::BTreeMap<String, HeldKey>,
+}
+
+#[derive(Deserialize)]
+struct HeldKey {
+    #[serde(rename = "Name", default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    #[serde(rename = "Progress", default)]
+    nodes: u64,
+    #[serde(rename = "Bytes", default)]
+    bytes: u64,
+    #[serde(rename = "Pins")]
+    pins: Option<IgnoredAny>,
+}
+
+/// Makes one pin, and returns when Kubo holds it with its name. `progress` is told nodes and bytes
+/// fetched so far. Dropping the future closes the connection, which makes Kubo give up.
+///
+/// # Errors
+/// [`ConnectorError::Stalled`] when nothing was fetched for `limit`, else what Kubo said.
+pub async fn pin<F: Future<Output = ()>>(
+    client: &Client,
+    order: &PinOrder,
+    limit: Duration,
+    progress: impl FnMut(u64, u64) -> F,
+) -> Result<(), ConnectorError> {
+    let name = kubo_name(&order.name);
+    if held_name(client, &order.cid, order.mode, limit)
+        .await?
+        .as_deref()
+        == Some(name)
+    {
+        return Ok(());
+    }
+    connect_origins(client, &order.origins);
+    if let Some(from) = order
+        .update_from
+        .filter(|_| order.mode == PinMode::Recursive)
+        && update(client, &from, &order.cid, limit).await
+        && held_name(client, &order.cid, order.mode, limit)
+            .await?
+            .as_deref()
+            == Some(name)
+    {
+        return Ok(());
+    }
+    add(client, order, name, limit, progress).await
+}
+
+async fn add<F: Future<Output = ()>>(
+    client: &Client,
+    order: &PinOrder,
+    name: &str,
+    limit: Duration,
+    mut progress: impl FnMut(u64, u64) -> F,
+) -> Result<(), ConnectorError> {
+    let attempt = "pin";
+    let cid = order.cid.to_string();
+    let levels = order.levels.map(|levels| levels.to_string());
+    let recursive = if order.mode == PinMode::Recursive {
+        "true"
+    } else {
+        "false"
+    };
+    let mut query = vec![
+        ("arg", cid.as_str()),
+        ("recursive", recursive),
+        ("progress", "true"),
+    ];
+    if !name.is_empty() {
+        query.push(("name", name));
+    }
+    if let Some(levels) = &levels {
+        query.push(("max-depth", levels));
+    }
+    let mut moved = (0, 0);
+    let mut give_up = Instant::now() + limit;
+    let stalled = |_| client.stalled("fetch anything for a pin", limit);
+    let opened = timeout_at(give_up, client.stream(attempt, "pin/add", &query)).await;
+    let mut lines = match opened.map_err(stalled)? {
+        // More is held than asked for: somebody else pinned it recursively.
+        Err(ConnectorError::Refused { message, .. })
+            if message.ends_with("already pinned recursively") =>
+        {
+            return Ok(());
+        }
+        opened => opened?,
+    };
+    loop {
+        let line: Option<Progress> = timeout_at(give_up, lines.next()).await.map_err(stalled)??;
+        let Some(line) = line else {
+            let reason = "it ended without saying that it is pinned".to_owned();
+            return Err(ConnectorError::Unintelligible { attempt, reason });
+        };
+        if line.pins.is_some() {
+            return Ok(());
+        }
+        if (line.nodes, line.bytes) > moved {
+            moved = (line.nodes, line.bytes);
+            give_up = Instant::now() + limit;
+            progress(moved.0, moved.1).await;
+        }
+    }
+}
+
+/// Removes one pin; that it is not there counts as done.
+///
+/// # Errors
+/// [`ConnectorError`].
+pub async fn unpin(client: &Client, cid: &Cid, limit: Duration) -> Result<(), ConnectorError> {
+    let cid = cid.to_string();
+    let removed: Result<IgnoredAny, _> = client
+        .call_within(limit, "unpin", "pin/rm", &[("arg", &cid)])
+        .await;
+    match removed {
+        Err(ConnectorError::Refused { message, .. }) if message == NOT_PINNED => Ok(()),
+        removed => removed.map(|_| ()),
+    }
+}
+
+/// The name under which Kubo holds a pin of this mode; `None` when it does not.
+async fn held_name(
+    client: &Client,
+    cid: &Cid,
+    mode: PinMode,
+    limit: Duration,
+) -> Result<Option<String>, ConnectorError> {
+    let cid = cid.to_string();
+    let query = [
+        ("arg", cid.as_str()),
+        ("type", mode.as_str()),
+        ("names", "true"),
+    ];
+    match client
+        .call_within::<Held>(limit, "look a pin up", "pin/ls", &query)
+        .await
+    {
+        Ok(held) => Ok(held.keys.into_values().next().map(|key| key.name)),
+        Err(ConnectorError::Refused { message, .. }) if message.ends_with("not pinned") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether Kubo holds this pin.
+///
+/// # Errors
+/// [`ConnectorError`].
+pub async fn is_held(
+    client: &Client,
+    cid: &Cid,
+    mode: PinMode,
+    limit: Duration,
+) -> Result<bool, ConnectorError> {
+    Ok(held_name(client, cid, mode, limit).await?.is_some())
+}
+
+/// Lets Kubo walk only what differs from a pin that it holds; `false` when it cannot.
+async fn update(client: &Client, from: &Cid, to: &Cid, limit: Duration) -> bool {
+    let (from, to) = (from.to_string(), to.to_string());
+    let query = [
+        ("arg", from.as_str()),
+        ("arg", to.as_str()),
+        ("unpin", "false"),
+    ];
+    let updated = client
+        .call_within::<IgnoredAny>(limit, "update a pin", "pin/update", &query)
+        .await;
+    updated.is_ok()
+}
+
+/// Connects to nodes that are said to have the content, beside the pin and without waiting.
+fn connect_origins(client: &Client, origins: &[Multiaddr]) {
+    for origin in origins.iter().take(ORIGINS_MAX).map(ToString::to_string) {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let connected: Result<IgnoredAny, _> = client
+                .call("connect to an origin", "swarm/connect", &[("arg", &origin)])
+                .await;
+            if let Err(error) = connected {
+                tracing::debug!(address = %origin, %error, "cannot connect to an origin");
+            }
+        });
+    }
+}
+
+/// Names from Go peers may be longer than Kubo takes; they are cut at a character.
+fn kubo_name(name: &str) -> &str {
+    &name[..name.floor_char_boundary(PinName::BYTES_MAX)]
+}
+
+/// Pins without fetching anything, for `offline=true`; `held` tells whether the pin was there before.
+///
+/// # Errors
+/// Kubo's words when a block is missing.
+pub async fn pin_offline(
+    client: &Client,
+    cid: &Cid,
+    mode: PinMode,
+    limit: Duration,
+) -> Result<bool, ConnectorError> {
+    if is_held(client, cid, mode, limit).await? {
+        return Ok(true);
+    }
+    let cid = cid.to_string();
+    let recursive = if mode == PinMode::Recursive {
+        "true"
+    } else {
+        "false"
+    };
+    let query = [
+        ("arg", cid.as_str()),
+        ("recursive", recursive),
+        ("offline", "true"),
+    ];
+    let added = client.call_within::<IgnoredAny>(limit, "pin offline", "pin/add", &query);
+    match timeout(limit, added).await {
+        Ok(added) => added.map(|_| false),
+        Err(_) => Err(client.stalled("pin offline", limit)),
+    }
+}

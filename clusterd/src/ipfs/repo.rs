@@ -1,0 +1,130 @@
+//! Kubo's identity, its repository, and its garbage collection.
+
+use std::time::Duration;
+
+use common::ids::Cid;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::client::Client;
+use super::error::ConnectorError;
+use super::lines::Lines;
+
+/// Counting the objects of a large repository takes Kubo minutes.
+const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Wait for the next block of a collection; Kubo marks all that is live before the first.
+const COLLECT_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Who Kubo is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct KuboId {
+    /// Its peer id.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its addresses, with peer id.
+    #[serde(rename = "Addresses", default)]
+    pub addresses: Option<Vec<String>>,
+}
+
+/// Kubo's repository. `NumObjects`, path and version are empty when only the size was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RepoStat {
+    /// Bytes used.
+    pub repo_size: u64,
+    /// Bytes allowed; `u64::MAX` for no limit.
+    pub storage_max: u64,
+    /// Blocks.
+    #[serde(default)]
+    pub num_objects: u64,
+    /// Directory.
+    #[serde(default)]
+    pub repo_path: String,
+    /// Format, such as `fs-repo@18`.
+    #[serde(default)]
+    pub version: String,
+}
+
+/// One step of a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Collected {
+    /// A block was removed: its raw version-1 CID.
+    Removed(Cid),
+    /// A block could not be removed; Kubo's words.
+    Failed(String),
+}
+
+#[derive(Deserialize)]
+struct GcLine {
+    #[serde(rename = "Key")]
+    key: Option<GcKey>,
+    #[serde(rename = "Error", default)]
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct GcKey {
+    #[serde(rename = "/")]
+    cid: Cid,
+}
+
+/// Who Kubo is; also its sign of life.
+///
+/// # Errors
+/// [`ConnectorError`].
+pub async fn id(client: &Client, limit: Duration) -> Result<KuboId, ConnectorError> {
+    client.call_within(limit, "say its id", "id", &[]).await
+}
+
+/// The repository's figures.
+///
+/// # Errors
+/// [`ConnectorError`].
+pub async fn stat(client: &Client, size_only: bool) -> Result<RepoStat, ConnectorError> {
+    let attempt = "measure its repository";
+    if size_only {
+        return client
+            .call(attempt, "repo/stat", &[("size-only", "true")])
+            .await;
+    }
+    client
+        .call_within(COUNT_TIMEOUT, attempt, "repo/stat", &[])
+        .await
+}
+
+/// A running collection.
+pub struct Collection {
+    client: Client,
+    lines: Lines,
+}
+
+impl Collection {
+    /// Starts a collection. Kubo itself lets only one run at a time.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn start(client: &Client) -> Result<Self, ConnectorError> {
+        let opened = client.stream("collect garbage", "repo/gc", &[("stream-errors", "true")]);
+        let lines = timeout(COLLECT_TIMEOUT, opened)
+            .await
+            .map_err(|_| client.stalled("collect garbage", COLLECT_TIMEOUT))??;
+        Ok(Self {
+            client: client.clone(),
+            lines,
+        })
+    }
+
+    /// The next step; `None` at the end. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn next(&mut self) -> Result<Option<Collected>, ConnectorError> {
+        let line = timeout(COLLECT_TIMEOUT, self.lines.next::<GcLine>()).await;
+        let line = line.map_err(|_| self.client.stalled("collect garbage", COLLECT_TIMEOUT))??;
+        Ok(line.map(|line| match line.key {
+            Some(key) => Collected::Removed(key.cid),
+            None => Collected::Failed(line.error),
+        }))
+    }
+}
