@@ -70,12 +70,19 @@ impl FjallStore {
         let engine = Engine::open(&directory.join("pinset"))?;
         let commits = engine.commits()?;
         let path = directory.join("commits");
-        let witness = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let witness = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let witness = witness.map_err(io("open the file of commits"))?;
         check_witness(&witness, &path, commits)?;
         let journal_bytes = journal_bytes(&directory.join("pinset"));
-        let shared =
-            Shared { engine: RwLock::new(Some(engine)), directory: directory.to_owned() };
+        let shared = Shared {
+            engine: RwLock::new(Some(engine)),
+            directory: directory.to_owned(),
+        };
         Ok(Self {
             shared: Arc::new(shared),
             batch: Batch::default(),
@@ -105,7 +112,9 @@ impl FjallStore {
     /// When the database does not open again; later calls try that again.
     pub fn shrink(&mut self) -> Result<(), StoreError> {
         let mut engine = self.shared.write();
-        let Some(open) = engine.as_ref() else { return Ok(()) };
+        let Some(open) = engine.as_ref() else {
+            return Ok(());
+        };
         if !open.flush()? {
             return Ok(());
         }
@@ -119,18 +128,26 @@ impl FjallStore {
     }
 
     /// Runs `read` on the database, which is opened again first if need be.
-    fn read<R>(&self, read: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
+    fn read<R>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
         if let Some(engine) = self.shared.read().as_ref() {
             return read(engine);
         }
         self.shared.reopen()?;
-        self.shared.read().as_ref().map_or_else(|| Err(closed()), read)
+        self.shared
+            .read()
+            .as_ref()
+            .map_or_else(|| Err(closed()), read)
     }
 
     fn write_batch(&mut self) -> Result<(), StoreError> {
         let needed = FREE_BYTES_MIN + 2 * self.batch.bytes() as u64;
         if free_bytes(&self.shared.directory)? < needed {
-            return Err(StoreError::Full { attempt: "write a change" });
+            return Err(StoreError::Full {
+                attempt: "write a change",
+            });
         }
         let number = self.commits + 1;
         let first = self.read(|engine| Ok(engine.write(&self.batch, number)))?;
@@ -156,7 +173,10 @@ impl Store for FjallStore {
             return Ok(change.clone());
         }
         let value = |engine: &Engine| {
-            engine.space(space).get(key).map_err(|error| describe("read", &error))
+            engine
+                .space(space)
+                .get(key)
+                .map_err(|error| describe("read", &error))
         };
         Ok(self.read(value)?.map(|value| value.to_vec()))
     }
@@ -230,12 +250,16 @@ impl Shared {
 }
 
 fn closed() -> StoreError {
-    StoreError::Io { attempt: "read", reason: "the database is closed after a failure".to_owned() }
+    StoreError::Io {
+        attempt: "read",
+        reason: "the database is closed after a failure".to_owned(),
+    }
 }
 
 fn lock(directory: &Path) -> Result<File, StoreError> {
     let attempt = "lock the state directory";
-    let file = File::create(directory.join("lock")).map_err(|error| describe_io(attempt, &error))?;
+    let file =
+        File::create(directory.join("lock")).map_err(|error| describe_io(attempt, &error))?;
     file.try_lock().map_err(|error| match error {
         std::fs::TryLockError::Error(error) => describe_io(attempt, &error),
         std::fs::TryLockError::WouldBlock => StoreError::Io {
@@ -250,11 +274,14 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
     let attempt = "note the format of the state";
     match std::fs::read_to_string(path) {
         Ok(text) => match text.trim().parse::<u32>() {
-            Ok(found) if found > FORMAT => Err(StoreError::TooNew { found, known: FORMAT }),
+            Ok(found) if found > FORMAT => Err(StoreError::TooNew {
+                found,
+                known: FORMAT,
+            }),
             Ok(_) => Ok(()),
-            Err(_) => {
-                Err(StoreError::Damaged { what: format!("{} is no number", path.display()) })
-            }
+            Err(_) => Err(StoreError::Damaged {
+                what: format!("{} is no number", path.display()),
+            }),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let written = File::create(path).and_then(|mut file| {
@@ -286,13 +313,19 @@ fn check_witness(witness: &File, path: &Path, commits: u64) -> Result<(), StoreE
 }
 
 fn free_bytes(directory: &Path) -> Result<u64, StoreError> {
-    let volume = statvfs(directory).map_err(|error| describe_io("see the free space", &error.into()))?;
-    Ok(volume.blocks_available().saturating_mul(volume.fragment_size()))
+    let volume =
+        statvfs(directory).map_err(|error| describe_io("see the free space", &error.into()))?;
+    Ok(volume
+        .blocks_available()
+        .saturating_mul(volume.fragment_size()))
 }
 
 /// Bytes that the journals may hold, by the blocks they occupy: their length is preallocated.
 fn journal_bytes(directory: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let journals = engine::journals(directory).into_iter();
-    journals.filter_map(|path| path.metadata().ok()).map(|file| file.blocks() * 512).sum()
+    journals
+        .filter_map(|path| path.metadata().ok())
+        .map(|file| file.blocks() * 512)
+        .sum()
 }

@@ -1,5 +1,6 @@
 //! Reads for listings: pages of pins, each from one snapshot, beside the writer and never in its way.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use clusterd_core::snapshot::{Row, Snapshot, Visitor};
@@ -32,46 +33,22 @@ impl Snapshot for Reader {
         let engine = engine.as_ref().ok_or_else(closed)?;
         let snapshot = engine.snapshot();
         let get = |space| {
-            snapshot.get(engine.space(space), key).map_err(|error| describe("read", &error))
+            snapshot
+                .get(engine.space(space), key)
+                .map_err(|error| describe("read", &error))
         };
         let (pin, unsettled) = (get(Space::Pins)?, get(Space::Unsettled)?);
-        visitor(Row { key, pin: pin.as_deref(), unsettled: unsettled.as_deref() });
+        visitor(Row {
+            key,
+            pin: pin.as_deref(),
+            unsettled: unsettled.as_deref(),
+        });
         Ok(())
     }
 }
 
-fn visit(
-        &self,
-        after: Option<&[u8]>,
-        visitor: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let engine = self.0.read();
-        let engine = engine.as_ref().ok_or_else(closed)?;
-        visit(engine, after, visitor).map_err(|error| describe("read", &error))
-    }
-
-    /// One row.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn get<R>(&self, key: &[u8], read: impl FnOnce(Row<'_>) -> R) -> Result<R, StoreError> {
-        use fjall::Readable;
-        let engine = self.0.read();
-        let engine = engine.as_ref().ok_or_else(closed)?;
-        let snapshot = engine.snapshot();
-        let get = |space| {
-            snapshot.get(engine.space(space), key).map_err(|error| describe("read", &error))
-        };
-        let (pin, unsettled) = (get(Space::Pins)?, get(Space::Unsettled)?);
-        Ok(read(Row { key, pin: pin.as_deref(), unsettled: unsettled.as_deref() }))
-    }
-}
-
-fn visit(
-    engine: &Engine,
-    after: Option<&[u8]>,
-    visitor: &mut Visitor<'_>,
-) -> fjall::Result<()> {
+/// Joins both spaces by key.
+fn visit(engine: &Engine, after: Option<&[u8]>, visitor: &mut Visitor<'_>) -> fjall::Result<()> {
     let snapshot = engine.snapshot();
     let mut pins = rows(&snapshot, engine.space(Space::Pins), b"", after);
     let mut unsettled = rows(&snapshot, engine.space(Space::Unsettled), b"", after);
@@ -80,18 +57,20 @@ fn visit(
     loop {
         let order = match (&pin, &open) {
             (Some((pin, _)), Some((open, _))) => pin.cmp(open),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
             (None, None) => return Ok(()),
         };
         let (with_pin, with_open) = (order.is_le(), order.is_ge());
-        let now = pin.as_ref().filter(|_| with_pin);
-        let then = open.as_ref().filter(|_| with_open);
-        let Some((key, _)) = now.or(then) else { return Ok(()) };
+        let settled = pin.as_ref().filter(|_| with_pin);
+        let wanting = open.as_ref().filter(|_| with_open);
+        let Some((key, _)) = settled.or(wanting) else {
+            return Ok(());
+        };
         let row = Row {
             key,
-            pin: now.map(|(_, value)| value.as_ref()),
-            unsettled: then.map(|(_, value)| value.as_ref()),
+            pin: settled.map(|(_, value)| value.as_ref()),
+            unsettled: wanting.map(|(_, value)| value.as_ref()),
         };
         if visitor(row).is_break() {
             return Ok(());
