@@ -93,6 +93,10 @@ impl PinStatus {
 pub struct StatusFilter(u16);
 
 impl StatusFilter {
+    /// All words that a filter may hold, for messages and help.
+    pub const WORDS: &str = "error, queued, cluster_error, pin_error, unpin_error, pinned, pinning, \
+        unpinning, unpinned, remote, pin_queued, unpin_queued, sharded, unexpectedly_unpinned";
+
     /// Reads a comma list of status names, or the groups `error` and `queued` that Go knows.
     ///
     /// # Errors
@@ -151,5 +155,10 @@ mod tests {
         assert!(!filter.admits(PinStatus::Pinned));
         assert!(StatusFilter::default().admits(PinStatus::Remote));
         assert_eq!(StatusFilter::parse("pinned,pined"), Err("pined".to_owned()));
+        assert!(StatusFilter::parse(StatusFilter::WORDS).is_ok());
+        assert_eq!(
+            StatusFilter::WORDS.split(", ").count(),
+            PinStatus::ALL.len() + 2
+        );
     }
 }

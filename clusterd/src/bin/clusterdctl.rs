@@ -1,2 +1,10 @@
-//! x
-fn main() {}
+//! clusterdctl: what an operator types to see and change a cluster.
+
+#![forbid(unsafe_code)]
+
+#[path = "../ctl/mod.rs"]
+mod ctl;
+
+fn main() -> std::process::ExitCode {
+    ctl::run()
+}

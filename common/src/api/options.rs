@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use multiaddr::{Multiaddr, Protocol};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::time::WireTime;
@@ -86,9 +85,9 @@ impl PinOptions {
         })
     }
 
-    /// Writes the parameters, percent-encoded, without the question mark.
+    /// Writes the parameters, not encoded yet.
     #[must_use]
-    pub fn to_query(&self) -> String {
+    pub fn to_query(&self) -> Vec<(String, String)> {
         let (min, max) = self.replication.map_or((0, 0), Replication::factors);
         let mut pairs = vec![
             ("replication-min".to_owned(), min.to_string()),
@@ -96,32 +95,24 @@ impl PinOptions {
             ("name".to_owned(), self.name.clone()),
             ("mode".to_owned(), self.mode.as_str().to_owned()),
         ];
-        if !self.user_allocations.is_empty() {
-            pairs.push((
-                "user-allocations".to_owned(),
-                comma_list(&self.user_allocations),
-            ));
-        }
-        if let Some(seconds) = self.expires_at {
-            pairs.push((
-                "expire-at".to_owned(),
-                WireTime::from_seconds(seconds).to_string(),
-            ));
-        }
+        let mut add = |name: &str, value: String| {
+            if !value.is_empty() {
+                pairs.push((name.to_owned(), value));
+            }
+        };
+        add("user-allocations", comma_list(&self.user_allocations));
+        let expiry = self.expires_at.map(WireTime::from_seconds);
+        add(
+            "expire-at",
+            expiry.map(|time| time.to_string()).unwrap_or_default(),
+        );
+        let from = self.update_from.map(|cid| cid.to_string());
+        add("pin-update", from.unwrap_or_default());
+        add("origins", comma_list(&self.origins));
         for (key, value) in &self.metadata {
             pairs.push((format!("{META}{key}"), value.clone()));
         }
-        if let Some(cid) = self.update_from {
-            pairs.push(("pin-update".to_owned(), cid.to_string()));
-        }
-        if !self.origins.is_empty() {
-            pairs.push(("origins".to_owned(), comma_list(&self.origins)));
-        }
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let pairs = pairs
-            .iter()
-            .map(|(key, value)| format!("{}={}", encode(key), encode(value)));
-        pairs.collect::<Vec<_>>().join("&")
+        pairs
     }
 }
 

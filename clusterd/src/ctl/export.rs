@@ -1,0 +1,62 @@
+//! `clusterdctl state export`: all records, in Go's format.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use common::api;
+use common::api::client::{Call, Chunks};
+
+use super::args::ExportArgs;
+use super::connection::Connection;
+use super::failure::{Failure, code};
+use super::render::{Output, say};
+
+pub(super) async fn export(
+    connection: &Connection,
+    args: &ExportArgs,
+    out: &mut Output,
+) -> Result<u8, Failure> {
+    let chunks = connection
+        .send(&Call::new(api::ALLOCATIONS, &[]))
+        .await?
+        .chunks();
+    let records = match &args.file {
+        None => copy(connection, chunks, |bytes| out.bytes(bytes)).await?,
+        Some(path) => {
+            // A file under its final name is always complete.
+            let mut partial = path.clone().into_os_string();
+            partial.push(".partial");
+            let partial = Path::new(&partial);
+            let failed = |source| Failure::File {
+                attempt: "write",
+                path: path.clone(),
+                source,
+            };
+            let mut file = File::create(partial).map_err(failed)?;
+            let write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
+            let records = copy(connection, chunks, write).await?;
+            file.sync_all()
+                .and_then(|()| fs::rename(partial, path))
+                .map_err(failed)?;
+            records
+        }
+    };
+    out.flush()?;
+    say(&format!("{records} records exported"));
+    Ok(code::OK)
+}
+
+/// Copies a listing and counts its lines. Only its clean end counts as one.
+async fn copy(
+    connection: &Connection,
+    mut chunks: Chunks,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<usize, Failure> {
+    let mut lines = 0;
+    while let Some(chunk) = connection.within(chunks.next()).await? {
+        lines += chunk.iter().filter(|byte| **byte == b'\n').count();
+        write(&chunk)?;
+    }
+    Ok(lines)
+}
