@@ -4,6 +4,31 @@
 
 #[cfg(test)]
 mod harness_works;
+
+/// What people type.
+#[cfg(test)]
+mod cli {
+    mod cluster_ctl;
+    mod ipfs;
+}
+
+/// What must not happen to pins.
+#[cfg(test)]
+mod cluster {
+    mod crash;
+    mod full_disk;
+    mod kubo_away;
+    mod restart;
+    mod stop;
+}
+
+/// What proxyd does with bytes and sockets.
+#[cfg(test)]
+mod proxy {
+    mod activation;
+    mod streaming;
+}
+
 /// How the code is written and who may use whom.
 #[cfg(test)]
 mod rules {

@@ -31,7 +31,14 @@ pub(crate) struct Args {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    // The alias ends with `--` already; whoever types `cargo demo -- --once` is understood too.
+    let words = std::env::args_os();
+    let args = Args::parse_from(
+        words
+            .enumerate()
+            .filter(|(at, w)| *at != 1 || w != "--")
+            .map(|(_, w)| w),
+    );
     // Before any other thread starts: they inherit that signals go to this one listener.
     let interrupt = match Interrupt::listen() {
         Ok(interrupt) => interrupt,

@@ -45,7 +45,7 @@ pub struct ClusterdSetup {
     pub ipfs: String,
     /// Who makes the sockets.
     pub sockets: Sockets,
-    /// More lines of TOML, in tables of their own.
+    /// More lines of TOML: keys of `[ipfs]`, then further tables.
     pub more: String,
 }
 
@@ -100,8 +100,8 @@ impl Daemon {
         let settings = format!(
             "peername = \"tester\"\nstate = {state:?}\n\
              [sockets]\nproxy = {proxy:?}\ncontrol = {control:?}\n\
-             [ipfs]\napi = {:?}\n\
-             [peers]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n{}",
+             [peers]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n\
+             [ipfs]\napi = {:?}\n{}",
             setup.ipfs, setup.more
         );
         write_file(&directory.join("clusterd.toml"), &settings)?;
@@ -127,6 +127,16 @@ impl Daemon {
     /// # Errors
     /// When it does not become ready.
     pub fn proxyd(directory: &Path, setup: &ProxydSetup) -> Result<Self, HarnessError> {
+        let mut daemon = Self::proxyd_unstarted(directory, setup)?;
+        daemon.start()?;
+        Ok(daemon)
+    }
+
+    /// The same, not yet started.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn proxyd_unstarted(directory: &Path, setup: &ProxydSetup) -> Result<Self, HarnessError> {
         let settings = format!(
             "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\nipfs = {:?}\ncluster = {:?}\n{}",
             setup.port, setup.ipfs, setup.cluster, setup.more
@@ -136,9 +146,7 @@ impl Daemon {
             Sockets::Handed => vec![Socket::tcp("listen", setup.port)?],
             Sockets::Own => Vec::new(),
         };
-        let mut daemon = Self::new("proxyd", directory, handed);
-        daemon.start()?;
-        Ok(daemon)
+        Ok(Self::new("proxyd", directory, handed))
     }
 
     fn new(name: &'static str, directory: &Path, handed: Vec<Socket>) -> Self {

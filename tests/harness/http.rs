@@ -1,15 +1,10 @@
 //! A raw HTTP/1.1 client: it shows what is on the wire, and hides nothing.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::HarnessError;
-
-/// A connection that is silent so long fails the test instead of hanging it.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+use crate::stream::Stream;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -72,27 +67,16 @@ impl Client {
     /// # Errors
     /// When nobody accepts.
     pub fn connect(&self) -> Result<Connection, HarnessError> {
-        let attempt = || format!("connect to {self:?}");
-        let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = match self {
-            Self::Tcp(port) => {
-                let stream = TcpStream::connect(("127.0.0.1", *port))
-                    .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-                    .and_then(|stream| stream.set_read_timeout(Some(SILENCE_MAX)).map(|()| stream))
-                    .map_err(HarnessError::io(attempt()))?;
-                let other = stream.try_clone().map_err(HarnessError::io(attempt()))?;
-                (Box::new(stream), Box::new(other))
-            }
-            Self::Unix(path) => {
-                let stream = UnixStream::connect(path)
-                    .and_then(|stream| stream.set_read_timeout(Some(SILENCE_MAX)).map(|()| stream))
-                    .map_err(HarnessError::io(attempt()))?;
-                let other = stream.try_clone().map_err(HarnessError::io(attempt()))?;
-                (Box::new(stream), Box::new(other))
-            }
+        let connected = match self {
+            Self::Tcp(port) => Stream::tcp(*port),
+            Self::Unix(path) => Stream::unix(path),
         };
+        let attempt = || HarnessError::io(format!("connect to {self:?}"));
+        let reader = connected.map_err(attempt())?;
+        let writer = reader.try_clone().map_err(attempt())?;
         Ok(Connection {
             reader: BufReader::new(reader),
-            writer,
+            writer: Upload { stream: writer },
         })
     }
 
@@ -120,14 +104,27 @@ impl Client {
 }
 
 /// One connection; requests are written and answers read as the test pleases.
+#[derive(Debug)]
 pub struct Connection {
-    reader: BufReader<Box<dyn Read + Send>>,
-    writer: Box<dyn Write + Send>,
+    reader: BufReader<Stream>,
+    writer: Upload,
 }
 
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Connection").finish_non_exhaustive()
+/// The way from us to the server, for writing while the answer is read.
+#[derive(Debug)]
+pub struct Upload {
+    stream: Stream,
+}
+
+impl Upload {
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    /// When the other side has gone, or takes nothing for long.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), HarnessError> {
+        self.stream
+            .write_all(bytes)
+            .map_err(HarnessError::io("send a request"))
     }
 }
 
@@ -135,11 +132,20 @@ impl Connection {
     /// Writes bytes as they are.
     ///
     /// # Errors
-    /// When the other side has gone.
+    /// As [`Upload::send`].
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), HarnessError> {
-        self.writer
-            .write_all(bytes)
-            .map_err(HarnessError::io("send a request"))
+        self.writer.send(bytes)
+    }
+
+    /// A second handle to write with.
+    ///
+    /// # Errors
+    /// When the process has too many descriptors.
+    pub fn uploader(&self) -> Result<Upload, HarnessError> {
+        let stream = self.writer.stream.try_clone();
+        Ok(Upload {
+            stream: stream.map_err(HarnessError::io("share a connection"))?,
+        })
     }
 
     /// Reads one answer whole; `headless` when the request was HEAD.

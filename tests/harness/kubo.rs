@@ -169,4 +169,10 @@ impl Kubo {
     pub fn binary(&self) -> &Path {
         &self.binary
     }
+
+    /// The directory of its repository.
+    #[must_use]
+    pub fn repository(&self) -> &Path {
+        &self.repository
+    }
 }

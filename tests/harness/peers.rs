@@ -161,8 +161,11 @@ impl Peer {
     }
 }
 
-/// `$HOME/.cache/composite`.
-fn cache_directory() -> Result<PathBuf, HarnessError> {
+/// `$HOME/.cache/composite`, where what is built or installed for tests is kept.
+///
+/// # Errors
+/// When `HOME` is not set.
+pub fn cache_directory() -> Result<PathBuf, HarnessError> {
     match std::env::var_os("HOME") {
         Some(home) => Ok(PathBuf::from(home).join(".cache/composite")),
         None => Err(HarnessError::Missing {

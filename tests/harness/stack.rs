@@ -32,7 +32,7 @@ pub struct Stack {
 pub struct StackSetup {
     /// Who makes the listening sockets.
     pub sockets: Sockets,
-    /// More lines for `clusterd.toml`, in tables of their own.
+    /// More lines for `clusterd.toml`: keys of `[ipfs]`, then further tables.
     pub clusterd: String,
     /// More lines for `proxyd.toml`.
     pub proxyd: String,

@@ -44,10 +44,6 @@ const RULES: &[Rule] = &[
         room: "proxyd/src",
         never: &["clusterd", "clusterd_core", "libp2p"],
     },
-    Rule {
-        room: "tests",
-        never: &["clusterd", "clusterd_core", "proxyd"],
-    },
 ];
 
 fn assert_names_none_of(source: &Source, never: &[&str], reason: &str) {

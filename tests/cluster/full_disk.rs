@@ -1,0 +1,124 @@
+//! clusterd on a full disk: a clear error, nothing lost, and all is well when space returns.
+
+use std::fs;
+use std::time::Duration;
+
+use harness::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, proxy_socket};
+use harness::http::Client;
+use harness::kubo::Kubo;
+use harness::ports::Port;
+use harness::stack::temporary_directory;
+use harness::volume::{self, SURVIVE_FILE_LIMIT, Volume};
+use harness::{rpc, wait};
+
+/// The journal must be full by then: each try writes at least one record.
+const TRIES_MAX: usize = 200_000;
+
+/// clusterd looks for space again after some seconds.
+const RECOVERY_MAX: Duration = Duration::from_secs(60);
+
+/// A disk that can be filled: a small file system where this process may mount one, else a limit on
+/// the size of files.
+enum Disk {
+    Small(Volume),
+    Limited,
+}
+
+impl Disk {
+    fn fill(&self, clusterd: &Daemon) {
+        match self {
+            Self::Small(volume) => volume.fill().unwrap(),
+            Self::Limited => {
+                volume::limit_files(clusterd.program().unwrap().pid(), Some(4096)).unwrap();
+            }
+        }
+    }
+
+    fn free(&self, clusterd: &Daemon) {
+        match self {
+            Self::Small(volume) => volume.free().unwrap(),
+            Self::Limited => {
+                volume::limit_files(clusterd.program().unwrap().pid(), None).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_new_pins_and_loses_none() {
+    let directory = temporary_directory().unwrap();
+    let disk = if volume::may_mount() {
+        Disk::Small(Volume::mount(&directory.path().join("state")).unwrap())
+    } else {
+        Disk::Limited
+    };
+    let kubo = Kubo::start_in(directory.path()).unwrap();
+    let setup = ClusterdSetup {
+        ipfs: kubo.api(),
+        sockets: Sockets::Handed,
+        more: String::new(),
+    };
+    let mut clusterd = Daemon::clusterd_unstarted(directory.path(), &setup).unwrap();
+    clusterd.start_under(&SURVIVE_FILE_LIMIT).unwrap();
+    let port = Port::reserve().unwrap();
+    let setup = ProxydSetup {
+        port: port.number(),
+        ipfs: kubo.api(),
+        cluster: proxy_socket(directory.path()),
+        sockets: Sockets::Handed,
+        more: String::new(),
+    };
+    let proxyd = Daemon::proxyd(directory.path(), &setup).unwrap();
+    let client = Client::tcp(port.number());
+
+    let mut answered: Vec<String> = (0..50)
+        .map(|number| rpc::add(&client, "", &format!("before {number}")).unwrap())
+        .collect();
+    disk.fill(&clusterd);
+    // The store has room in the file that it writes to; pins are answered until that is used up.
+    let refusal = (0..TRIES_MAX).find_map(|number| {
+        match rpc::add(&client, "", &format!("meanwhile {number}")) {
+            Ok(cid) => {
+                answered.push(cid);
+                None
+            }
+            Err(refusal) => Some(refusal.to_string()),
+        }
+    });
+    let refusal = refusal.expect("a full disk refuses pins");
+    assert!(
+        refusal.contains("full") || refusal.contains("space"),
+        "unclear: {refusal}"
+    );
+    assert_all_listed(&client, &answered);
+    disk.free(&clusterd);
+    let after = wait::until("a pin after space has returned", RECOVERY_MAX, || {
+        rpc::add(&client, "", "afterwards").ok()
+    });
+    answered.push(after.unwrap());
+    assert_all_listed(&client, &answered);
+    clusterd.kill().unwrap();
+    clusterd.start().unwrap();
+    assert_all_listed(&client, &answered);
+    drop(proxyd);
+    assert!(
+        fs::read_dir(directory.path().join("state"))
+            .unwrap()
+            .count()
+            > 0
+    );
+}
+
+fn assert_all_listed(client: &Client, answered: &[String]) {
+    let listed = rpc::pin_ls(client).unwrap();
+    let lost: Vec<&String> = answered
+        .iter()
+        .filter(|cid| !listed.contains(*cid))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} pins are gone: {lost:?}",
+        lost.len(),
+        answered.len()
+    );
+}
