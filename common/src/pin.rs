@@ -149,6 +149,30 @@ impl Replication {
     }
 }
 
+/// How Kubo is to announce what it pins to the routing system. Goes with this machine's own call
+/// to Kubo and is never stored; `None` leaves Kubo's configured default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FastProvide {
+    /// `fast-provide-root`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<bool>,
+    /// `fast-provide-dag`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dag: Option<bool>,
+    /// `fast-provide-wait`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<bool>,
+}
+
+impl FastProvide {
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One record of the pinset. Times are whole seconds since 1970 UTC: the stored form has no finer ones.
 /// Source: `api.Pin` of Go ipfs-cluster 1.1.6.
 #[derive(Debug, Clone, PartialEq, Eq)]

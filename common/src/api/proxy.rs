@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
-use crate::pin::PinMode;
+use crate::pin::{FastProvide, PinMode};
 
 /// What a `pin/add`, or an `add` that pins its roots, asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct PinAdd {
     /// The local Kubo has just been given the content, with its own pin.
     #[serde(default)]
     pub local: bool,
+    /// How this machine's Kubo announces it; not stored.
+    #[serde(default, skip_serializing_if = "FastProvide::is_default")]
+    pub fast_provide: FastProvide,
 }
 
 /// One line of the answer to [`PinAdd`]. The last line is `Pinned` or `Error`; a body that ends
@@ -81,6 +84,9 @@ pub struct PinUpdate {
     /// The client's limit for the whole call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How this machine's Kubo announces it; not stored.
+    #[serde(default, skip_serializing_if = "FastProvide::is_default")]
+    pub fast_provide: FastProvide,
 }
 
 /// The CIDs something was done to, in canonical text and the client's order.
