@@ -1,0 +1,214 @@
+//! Read buffers from small pools: idle connections hold none, long bodies get large ones.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::thread::LocalKey;
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::stream::ReadHalf;
+
+/// Size of the buffer that a message starts in; holds nearly every head with its body.
+pub const SMALL_BYTES: usize = 16 << 10;
+/// Size of the buffer of a long body. Measured: half of this costs a fifth more CPU a byte, twice
+/// this costs more again (the second-level cache ends).
+pub const BULK_BYTES: usize = 512 << 10;
+/// Large buffers in use at once in one thread; further long bodies move in small ones.
+const BULK_IN_USE_MAX: usize = 6;
+/// Large buffers kept for the next long body.
+const BULK_KEPT_MAX: usize = 2;
+/// Small buffers kept for the next messages.
+const SMALL_KEPT_MAX: usize = 64;
+/// Bytes of all grown buffers together, over all connections: heads past [`SMALL_BYTES`] are rare,
+/// and a thousand slow ones must not fill the memory.
+const GROWN_BYTES_MAX: usize = 16 << 20;
+
+thread_local! {
+    static SMALL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static BULK: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static BULK_IN_USE: Cell<usize> = const { Cell::new(0) };
+}
+
+static GROWN_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// A head has outgrown its buffer and there is no memory to spare for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfSpace;
+
+/// Where a block came from, and so where it goes back to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    None,
+    Small,
+    Bulk,
+    Grown,
+}
+
+/// Bytes read and not yet used, in a block that is taken from the pool only while it holds some.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    block: Box<[u8]>,
+    kind: Kind,
+    start: usize,
+    end: usize,
+    bulk_wanted: bool,
+}
+
+impl Buffer {
+    /// The unused bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.block[self.start..self.end]
+    }
+
+    /// Whether there is no unused byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether no byte can be added.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.block.is_empty() && self.end - self.start == self.block.len()
+    }
+
+    /// Drops the first `count` unused bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start += count;
+        debug_assert!(self.start <= self.end, "consumed more than there was");
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Reads what is there into the free space; zero at the end of the stream or without space.
+    ///
+    /// Cancel-safe. While it waits with nothing unused, the block is back in the pool.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        half: &mut ReadHalf,
+    ) -> Poll<io::Result<usize>> {
+        self.make_space();
+        let mut free = ReadBuf::new(&mut self.block[self.end..]);
+        let polled = Pin::new(half).poll_read(cx, &mut free);
+        let count = free.filled().len();
+        if polled.is_pending() {
+            self.release();
+        }
+        ready!(polled)?;
+        self.end += count;
+        Poll::Ready(Ok(count))
+    }
+
+    /// From now on a large block is taken when one is free, until [`Self::settle`].
+    pub fn want_bulk(&mut self) {
+        self.bulk_wanted = true;
+        if self.kind != Kind::Bulk {
+            self.release();
+        }
+    }
+
+    /// The long body is over: a large block goes back as soon as it is empty.
+    pub fn settle(&mut self) {
+        self.bulk_wanted = false;
+        self.release();
+    }
+
+    /// Gives the block back if nothing is in it.
+    pub fn release(&mut self) {
+        if self.is_empty() && self.kind != Kind::None {
+            self.replace(Box::default(), Kind::None);
+        }
+    }
+
+    /// Doubles the block for a head that does not fit.
+    ///
+    /// # Errors
+    /// [`OutOfSpace`] past `limit` bytes, or when all such buffers together are too large.
+    pub fn grow(&mut self, limit: usize) -> Result<(), OutOfSpace> {
+        let size = (self.block.len() * 2).max(SMALL_BYTES * 2);
+        if self.block.len() >= limit {
+            return Err(OutOfSpace);
+        }
+        if GROWN_BYTES.fetch_add(size, Ordering::Relaxed) + size > GROWN_BYTES_MAX {
+            GROWN_BYTES.fetch_sub(size, Ordering::Relaxed);
+            return Err(OutOfSpace);
+        }
+        let mut block = vec![0; size].into_boxed_slice();
+        let held = self.end - self.start;
+        block[..held].copy_from_slice(self.bytes());
+        self.replace(block, Kind::Grown);
+        self.end = held;
+        Ok(())
+    }
+
+    /// Puts another block in place, empty, and gives the old one back.
+    fn replace(&mut self, block: Box<[u8]>, kind: Kind) {
+        give_back(std::mem::replace(&mut self.block, block), self.kind);
+        self.kind = kind;
+        (self.start, self.end) = (0, 0);
+    }
+
+    fn make_space(&mut self) {
+        if self.kind == Kind::None {
+            let (block, kind) = take(self.bulk_wanted);
+            self.replace(block, kind);
+        } else if self.end == self.block.len() && self.start > 0 {
+            self.block.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.block), self.kind);
+    }
+}
+
+fn take(bulk_wanted: bool) -> (Box<[u8]>, Kind) {
+    if bulk_wanted && BULK_IN_USE.get() < BULK_IN_USE_MAX {
+        BULK_IN_USE.set(BULK_IN_USE.get() + 1);
+        let kept = BULK.with_borrow_mut(Vec::pop);
+        return (
+            kept.unwrap_or_else(|| vec![0; BULK_BYTES].into_boxed_slice()),
+            Kind::Bulk,
+        );
+    }
+    let kept = SMALL.with_borrow_mut(Vec::pop);
+    (
+        kept.unwrap_or_else(|| vec![0; SMALL_BYTES].into_boxed_slice()),
+        Kind::Small,
+    )
+}
+
+fn give_back(block: Box<[u8]>, kind: Kind) {
+    match kind {
+        Kind::None => {}
+        Kind::Small => keep(&SMALL, SMALL_KEPT_MAX, block),
+        Kind::Bulk => {
+            BULK_IN_USE.set(BULK_IN_USE.get().saturating_sub(1));
+            keep(&BULK, BULK_KEPT_MAX, block);
+        }
+        Kind::Grown => {
+            GROWN_BYTES.fetch_sub(block.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+fn keep(pool: &'static LocalKey<RefCell<Vec<Box<[u8]>>>>, max: usize, block: Box<[u8]>) {
+    pool.with_borrow_mut(|pool| {
+        if pool.len() < max {
+            pool.push(block);
+        }
+    });
+}

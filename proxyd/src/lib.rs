@@ -1,0 +1,15 @@
+//! proxyd: speaks the Kubo RPC to clients; passes through to Kubo, sends pinning and adding to clusterd.
+
+#![forbid(unsafe_code)]
+
+pub mod buffer;
+pub mod config;
+pub mod dispatch;
+pub mod exchange;
+pub mod h1;
+pub mod relay;
+pub mod run;
+pub mod server;
+pub mod stream;
+pub mod tls;
+pub mod upstream;

@@ -1,0 +1,210 @@
+//! The daemon from start to end: log, sockets, threads, readiness, drain.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::activation::{self, ActivationError, Handed, Listener};
+use common::args::DaemonArgs;
+use common::config::ConfigError;
+use common::lifecycle::{self, Signals, Watchdog, exit};
+use common::log;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::Config;
+use crate::server::{self, House, ListenError, Worker};
+use crate::tls::{Tls, TlsError};
+
+/// Name of the sockets in the socket unit.
+const SOCKET_NAME: &str = "listen";
+/// systemd waits for us past the drain: time to write the last log lines.
+const STOP_RESERVE: Duration = Duration::from_secs(5);
+
+/// Why proxyd cannot run.
+#[derive(Debug, Error)]
+enum RunError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(
+        "no address to listen on; set `listen` in proxyd.toml, or start proxyd by its socket unit"
+    )]
+    NoListener,
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+impl RunError {
+    fn exit_code(&self) -> i32 {
+        match self {
+            Self::Config(_) | Self::Tls(_) | Self::NoListener => exit::CONFIG,
+            Self::Activation(_) | Self::Listen(_) | Self::Start(_) => exit::FAILURE,
+        }
+    }
+}
+
+/// Runs proxyd to its end and gives its exit code.
+#[must_use]
+pub fn run(args: &DaemonArgs) -> i32 {
+    // Until the configuration is read the log has its default form.
+    let config = match Config::load(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return complain(&error.into()),
+    };
+    if args.check {
+        return check(&config);
+    }
+    log::init(config.log_format, config.log_level);
+    match serve(config) {
+        Ok(()) => exit::OK,
+        Err(error) => {
+            tracing::error!(%error, "proxyd cannot run");
+            error.exit_code()
+        }
+    }
+}
+
+fn check(config: &Config) -> i32 {
+    match load_tls(config) {
+        Ok(_) => exit::OK,
+        Err(error) => complain(&error),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "there is no log yet, and a report has many lines"
+)]
+fn complain(error: &RunError) -> i32 {
+    eprintln!("{error}");
+    error.exit_code()
+}
+
+fn serve(config: Config) -> Result<(), RunError> {
+    let tls = load_tls(&config)?;
+    // First of all, before other descriptors take these numbers.
+    let listeners = listeners(activation::take()?, &config)?;
+    raise_descriptor_limit();
+    let config = Arc::new(config);
+    let house = House::new();
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let mut signals = Signals::new()?;
+    let mut others = Vec::new();
+    for _ in 1..config.threads {
+        let listeners = listeners
+            .iter()
+            .map(server::clone)
+            .collect::<io::Result<Vec<_>>>()?;
+        let (config, house, tls) = (Arc::clone(&config), Arc::clone(&house), tls.clone());
+        let runtime = self::runtime()?;
+        others.push(
+            std::thread::Builder::new()
+                .name("serve".to_owned())
+                .spawn(move || {
+                    runtime.block_on(async {
+                        server::run(Worker::new(config, house), listeners, tls).await
+                    });
+                })?,
+        );
+    }
+    let worker = Worker::new(Arc::clone(&config), Arc::clone(&house));
+    announce(&listeners, &config);
+    runtime.block_on(async {
+        let stop = async {
+            wait_for_stop(&mut signals).await;
+            tracing::info!(count = house.connections(), "draining");
+            lifecycle::stopping("draining");
+            lifecycle::extend_timeout(config.drain + STOP_RESERVE);
+            house.drain();
+        };
+        tokio::join!(server::run(worker, listeners, tls), stop);
+    });
+    for thread in others {
+        if thread.join().is_err() {
+            tracing::error!("a serving thread has panicked");
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a signal and feeds the watchdog meanwhile, from the loop that serves.
+async fn wait_for_stop(signals: &mut Signals) {
+    let Some(watchdog) = Watchdog::from_environment() else {
+        return signals.stop().await;
+    };
+    let mut feeding = tokio::time::interval(watchdog.every());
+    loop {
+        tokio::select! {
+            () = signals.stop() => return,
+            _ = feeding.tick() => watchdog.feed(),
+        }
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn load_tls(config: &Config) -> Result<Option<Tls>, RunError> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    Ok(Some(Tls::load(&files.cert, &files.key)?))
+}
+
+/// The sockets that were handed over; without any, those of the configuration.
+fn listeners(handed: Vec<Handed>, config: &Config) -> Result<Vec<Listener>, RunError> {
+    let (ours, others): (Vec<_>, Vec<_>) = handed
+        .into_iter()
+        .partition(|socket| socket.name == SOCKET_NAME);
+    for socket in others {
+        tracing::warn!(
+            path = socket.name,
+            "a socket of this name is not for proxyd; it is closed"
+        );
+    }
+    if ours.is_empty() {
+        let mut bound = Vec::new();
+        for address in &config.listen {
+            bound.extend(server::bind(address)?);
+        }
+        return if bound.is_empty() {
+            Err(RunError::NoListener)
+        } else {
+            Ok(bound)
+        };
+    }
+    let listeners: Vec<Listener> = ours.into_iter().map(|socket| socket.listener).collect();
+    let addresses: Vec<_> = listeners.iter().filter_map(server::address_of).collect();
+    for address in addresses.iter().filter(|a| !config.listen.contains(a)) {
+        tracing::warn!(
+            %address,
+            "listening on the socket handed over; `listen` in proxyd.toml names another"
+        );
+    }
+    Ok(listeners)
+}
+
+fn announce(listeners: &[Listener], config: &Config) {
+    for address in listeners.iter().filter_map(server::address_of) {
+        tracing::info!(%address, "listening");
+    }
+    lifecycle::ready(&format!("passing through to Kubo at {}", config.ipfs));
+}
+
+/// Two descriptors a connection: the soft limit of 1024 is for programs that use select(2).
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}

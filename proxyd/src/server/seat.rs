@@ -1,0 +1,156 @@
+//! A connection's seat in the server: whether it works or waits, and how it is asked to end.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Instant;
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use crate::h1::reader::Reader;
+
+/// In [`Seat::idle_since`]: a request is being served.
+const WORKING: u64 = u64::MAX;
+
+/// All connections of one thread.
+#[derive(Debug)]
+pub(super) struct Seats {
+    started: Instant,
+    taken: Mutex<Vec<Arc<Seat>>>,
+    /// Connections of the whole process.
+    count: Arc<AtomicUsize>,
+    /// Told whenever one ends.
+    left: Arc<Notify>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Seat {
+    waker: AtomicWaker,
+    /// Milliseconds from the server's start, or [`WORKING`].
+    idle_since: AtomicU64,
+    must_leave: AtomicBool,
+}
+
+/// Gives the seat back when the connection ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Seated {
+    seat: Arc<Seat>,
+    seats: Arc<Seats>,
+}
+
+impl Seats {
+    /// `count` and `left` are shared by all threads.
+    #[must_use]
+    pub(super) fn new(count: Arc<AtomicUsize>, left: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            taken: Mutex::default(),
+            count,
+            left,
+        })
+    }
+
+    /// Seats a connection.
+    #[must_use]
+    pub(super) fn sit(self: &Arc<Self>) -> Seated {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat {
+            waker: AtomicWaker::new(),
+            idle_since: AtomicU64::new(WORKING),
+            must_leave: AtomicBool::new(false),
+        });
+        self.taken().push(Arc::clone(&seat));
+        Seated {
+            seat,
+            seats: Arc::clone(self),
+        }
+    }
+
+    /// Connections of the whole process.
+    #[must_use]
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Waits until some connection ends. Cancel-safe.
+    pub(super) async fn one_left(&self) {
+        self.left.notified().await;
+    }
+
+    /// Asks the connection that has been idle longest to end, to make room.
+    pub(super) fn send_longest_idle_away(&self) {
+        let taken = self.taken();
+        if let Some(seat) = taken
+            .iter()
+            .filter(|s| s.is_idle())
+            .min_by_key(|s| s.since())
+        {
+            seat.send_away();
+        }
+    }
+
+    /// Asks all idle connections to end; those at work see it when they become idle.
+    pub(super) fn send_idle_away(&self) {
+        self.taken().iter().for_each(|seat| seat.send_away());
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Seat>>> {
+        // A panic elsewhere leaves the list whole.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    fn since(&self) -> u64 {
+        self.idle_since.load(Ordering::Relaxed)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.since() != WORKING && !self.must_leave.load(Ordering::Relaxed)
+    }
+
+    fn send_away(&self) {
+        self.must_leave.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+impl Seated {
+    /// Waits for the first bytes of a request; `false` when the connection has ended or must.
+    pub(super) async fn next_request(&self, reader: &mut Reader) -> bool {
+        if !reader.buffer.is_empty() {
+            return true;
+        }
+        let now = self.seats.started.elapsed().as_millis();
+        self.seat
+            .idle_since
+            .store(u64::try_from(now).unwrap_or(0), Ordering::Relaxed);
+        let more = poll_fn(|cx| {
+            self.seat.waker.register(cx.waker());
+            match reader.poll_fill(cx) {
+                // What has already come is still served.
+                Poll::Pending if self.seat.must_leave.load(Ordering::Acquire) => Poll::Ready(false),
+                other => other.map(|filled| filled.is_ok_and(|count| count > 0)),
+            }
+        })
+        .await;
+        self.seat.idle_since.store(WORKING, Ordering::Relaxed);
+        more
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        if let Some(at) = taken.iter().position(|seat| Arc::ptr_eq(seat, &self.seat)) {
+            taken.swap_remove(at);
+        }
+        drop(taken);
+        self.seats.count.fetch_sub(1, Ordering::Relaxed);
+        // One to the acceptor, one to the drain: whichever waits.
+        self.seats.left.notify_waiters();
+    }
+}
