@@ -1,0 +1,49 @@
+//! The calls whose outcome through proxyd may differ from Kubo's, each with its reason.
+
+/// A difference that is meant.
+#[derive(Debug)]
+pub(crate) struct Justified {
+    /// The client whose script has the call.
+    pub(crate) client: &'static str,
+    /// The Kubo command.
+    pub(crate) command: &'static str,
+    /// What is special about the call.
+    pub(crate) call: &'static str,
+    /// A part of the outcome through proxyd: any other difference is a fault still.
+    pub(crate) through: &'static str,
+    /// Why it is right.
+    pub(crate) reason: &'static str,
+}
+
+/// A pin that failed stays wanted, so it can be withdrawn where Kubo has nothing to withdraw.
+const STAYS_WANTED: &str = "a pin that could not be made in time stays accepted and is tried again, \
+     so `pin rm` has something to withdraw";
+
+/// All of them; `MATRIX.md` numbers them from 1.
+pub(crate) const JUSTIFIED: &[Justified] = &[Justified {
+    client: "kubo-rpc-client",
+    command: "pin/rm",
+    call: "withdraw the failed pin",
+    through: r#"{"ok":"bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"}"#,
+    reason: STAYS_WANTED,
+}];
+
+impl Justified {
+    /// Whether it speaks of this call.
+    pub(crate) fn is_for(&self, client: &str, command: &str, call: &str) -> bool {
+        (self.client, self.command, self.call) == (client, command, call)
+    }
+}
+
+/// The entry for a call, with its number.
+pub(crate) fn find(client: &str, command: &str, call: &str) -> Option<(usize, &'static Justified)> {
+    let place = JUSTIFIED
+        .iter()
+        .position(|entry| entry.is_for(client, command, call))?;
+    Some((place + 1, &JUSTIFIED[place]))
+}
+
+/// The entries of one client.
+pub(crate) fn of(client: &str) -> impl Iterator<Item = &'static Justified> {
+    JUSTIFIED.iter().filter(move |entry| entry.client == client)
+}
