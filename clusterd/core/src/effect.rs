@@ -50,6 +50,17 @@ pub enum Refusal {
         /// Kubo's words of the newest failure.
         reason: String,
     },
+    /// It was unpinned while somebody waited for it.
+    #[error("pin: {0} was unpinned meanwhile")]
+    Withdrawn(Cid),
+    /// Name, metadata and origins are too much for one record.
+    #[error("pin: the record of {cid} is larger than {max} bytes")]
+    RecordTooLarge {
+        /// What was to be pinned.
+        cid: Cid,
+        /// Largest record, in bytes.
+        max: usize,
+    },
     /// The deadline is over.
     #[error("pin: context deadline exceeded")]
     DeadlineExceeded,

@@ -6,9 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod allocator;
+pub mod config;
+pub mod counts;
 pub mod effect;
 pub mod input;
+pub mod node;
 pub mod pinset;
 mod row;
 pub mod snapshot;
 pub mod store;
+pub mod tracker;

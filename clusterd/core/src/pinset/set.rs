@@ -9,8 +9,8 @@ use super::key::PinKey;
 use super::record;
 use crate::row::{Field, Fields, RowReader, put_uvarint};
 use crate::store::{Space, Store, StoreError};
-use common::ids::Cid;
-use common::pin::{Pin, PinMode};
+use common::ids::{Cid, PeerId};
+use common::pin::{Depth, Pin, PinMode, PinType, Replication};
 
 /// First byte of `Set` keys: number of a block -> its digest.
 const BLOCK_OF_NUMBER: u8 = 0;
@@ -31,6 +31,10 @@ const LEVELS: u8 = 2;
 const DEPTH_BITS: u8 = 3;
 const SHARDING: u8 = 1 << 2;
 const CID_LEFT_OUT: u8 = 1 << 3;
+/// Held by its allocations alone, not everywhere.
+const ALLOCATED: u8 = 1 << 4;
+/// Nobody is to hold it: it stands for shards, or its replication means nothing.
+const HELD_BY_NONE: u8 = 1 << 5;
 const NO_PIN: u8 = 1 << 7;
 
 /// One row of `Pins`, borrowed.
@@ -132,17 +136,17 @@ impl<'a> PinRow<'a> {
     /// Whether a peer (its binary id) shall hold the pin: it is allocated there, or everywhere.
     #[must_use]
     pub fn is_for(&self, peer: &[u8]) -> bool {
-        let mut everywhere = true;
-        for field in Fields(RowReader(self.body)) {
-            match field {
-                (3, Field::Bytes(allocation)) if allocation == peer => return true,
-                (3, Field::Bytes(_)) => everywhere = false,
-                // The allocations are over.
-                (4.., _) => break,
-                _ => {}
-            }
+        if self.flags & (NO_PIN | HELD_BY_NONE) != 0 {
+            return false;
         }
-        everywhere
+        self.flags & ALLOCATED == 0
+            || Fields(RowReader(self.body)).any(|field| field == (3, Field::Bytes(peer)))
+    }
+
+    /// Whether it stands for shards that are pins themselves, so that nobody holds it.
+    #[must_use]
+    pub fn is_held_by_none(&self) -> bool {
+        self.flags & HELD_BY_NONE != 0
     }
 }
 
@@ -166,18 +170,40 @@ fn classify<'v>(key: &PinKey, value: &'v [u8]) -> (u8, &'v [u8]) {
     let Some(pin) = record::decode_pin(value).ok().filter(|pin| same(pin.cid)) else {
         return (NO_PIN, value);
     };
-    let mut flags = match pin.depth {
-        common::pin::Depth::Recursive => 0,
-        common::pin::Depth::Direct => DIRECT,
-        common::pin::Depth::Levels(_) => LEVELS,
-    };
-    if pin.kind != common::pin::PinType::Data {
-        flags |= SHARDING;
-    }
+    let flags = flags_of(&pin);
     if left_out {
         (flags | CID_LEFT_OUT, reader.0)
     } else {
         (flags, value)
+    }
+}
+
+fn flags_of(pin: &Pin) -> u8 {
+    let depth = match pin.depth {
+        Depth::Recursive => 0,
+        Depth::Direct => DIRECT,
+        Depth::Levels(_) => LEVELS,
+    };
+    let holders = match pin.replication {
+        Replication::Everywhere => 0,
+        Replication::Between { .. } => ALLOCATED,
+        Replication::Unusable { .. } => HELD_BY_NONE,
+    };
+    let kind = match pin.kind {
+        PinType::Data => 0,
+        PinType::ClusterDag | PinType::Shard => SHARDING,
+        PinType::Meta => SHARDING | HELD_BY_NONE,
+    };
+    depth | holders | kind
+}
+
+/// Whether a peer shall hold a record's pin.
+#[must_use]
+pub fn is_for(pin: &Pin, peer: &PeerId) -> bool {
+    match (pin.kind, pin.replication) {
+        (PinType::Meta, _) | (_, Replication::Unusable { .. }) => false,
+        (_, Replication::Everywhere) => true,
+        (_, Replication::Between { .. }) => pin.allocations.contains(peer),
     }
 }
 

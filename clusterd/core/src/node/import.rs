@@ -1,0 +1,48 @@
+//! Taking in whole records: imports and adoption.
+
+use common::pin::Pin;
+
+use super::Node;
+use super::waiters::answer;
+use crate::effect::{Answer, Effect};
+use crate::input::{Time, WaiterId};
+use crate::pinset::key::PinKey;
+use crate::store::{Store, StoreError};
+
+/// From so many new records on, an audit is cheaper than asking Kubo for each pin.
+const AUDIT_FROM: u64 = 64;
+
+impl<S: Store> Node<S> {
+    /// Writes the records as they are, but for those that differ from what is there in nothing or in
+    /// their age alone.
+    pub(super) fn import(
+        &mut self,
+        waiter: WaiterId,
+        pins: Vec<Pin>,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let (mut written, mut unchanged) = (0, 0);
+        for pin in pins {
+            let key = PinKey::from_cid(&pin.cid);
+            let old = self.pinset.pin(&self.store, &key)?;
+            let is_same = old.as_ref().is_some_and(|old| {
+                Pin {
+                    created_at: pin.created_at,
+                    ..old.clone()
+                } == pin
+            });
+            if is_same {
+                unchanged += 1;
+                continue;
+            }
+            self.put_pin(&key, old.as_ref(), &pin, false, now, effects)?;
+            written += 1;
+        }
+        if written >= AUDIT_FROM {
+            self.tracker.audit.hurry(now);
+        }
+        effects.push(answer(waiter, Answer::Imported { written, unchanged }));
+        Ok(())
+    }
+}

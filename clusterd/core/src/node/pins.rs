@@ -1,0 +1,223 @@
+//! Pinning: from what a client asks for to a record, and into the pinset.
+
+use std::collections::BTreeSet;
+
+use common::ids::Cid;
+use common::pin::{Depth, Pin, PinMode, PinType};
+
+use super::Node;
+use super::waiters::{answer, refused};
+use crate::allocator::{self, Candidate, Wish};
+use crate::effect::{Answer, Effect, Refusal};
+use crate::input::{PinRequest, Time, Until, WaiterId};
+use crate::pinset::key::PinKey;
+use crate::pinset::record::encode_pin;
+use crate::pinset::set;
+use crate::store::{Store, StoreError};
+use crate::tracker::phase::Goal;
+
+/// Largest record that is written. Many of them must fit a block of 1 MiB.
+const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// A record to be written.
+struct Planned {
+    key: PinKey,
+    old: Option<Pin>,
+    /// `None`: the record is there already with these options.
+    new: Option<Pin>,
+    local: bool,
+}
+
+impl<S: Store> Node<S> {
+    pub(super) fn pin(
+        &mut self,
+        waiter: WaiterId,
+        requests: Vec<PinRequest>,
+        until: Until,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        if self.waiters.is_full() && until != Until::Accepted {
+            effects.push(refused(waiter, Refusal::TooManyWaiters));
+            return Ok(());
+        }
+        let cids: Vec<Cid> = requests.iter().map(|request| request.cid).collect();
+        let mut plan = Vec::with_capacity(requests.len());
+        for request in requests {
+            match self.plan(request, now)? {
+                Ok(planned) => plan.push(planned),
+                Err(refusal) => {
+                    effects.push(refused(waiter, refusal));
+                    return Ok(());
+                }
+            }
+        }
+        let mut keys = BTreeSet::new();
+        for planned in plan {
+            keys.insert(planned.key.clone());
+            self.carry_out(planned, now, effects)?;
+        }
+        match until {
+            Until::Accepted => effects.push(answer(waiter, Answer::Done { cids })),
+            Until::Done { deadline } => {
+                self.wait(waiter, Goal::Pin, deadline, (cids, keys), effects)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        planned: Planned,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let Planned {
+            key,
+            old,
+            new,
+            local,
+        } = planned;
+        match (new, old) {
+            (Some(new), old) => self.put_pin(&key, old.as_ref(), &new, local, now, effects),
+            // Asked for again: what failed or waits has its turn now.
+            (None, Some(old)) => self.work(now, effects, |tracker, work| {
+                if local {
+                    return tracker.want(work, &key, &old, Some(&old), true);
+                }
+                tracker.recover(work, &key).map(|_| ())
+            }),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Writes a record and lets the tracker bring Kubo to it.
+    pub(super) fn put_pin(
+        &mut self,
+        key: &PinKey,
+        old: Option<&Pin>,
+        new: &Pin,
+        local: bool,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        self.pinset.put(&mut self.store, key, encode_pin(new))?;
+        if old.is_none() {
+            self.counts.pins += 1;
+        }
+        if let Some(second) = new.expires_at {
+            self.note_expiry(key, second);
+        }
+        let peer = self.config.peer;
+        let held = old.filter(|old| set::is_for(old, &peer));
+        self.work(now, effects, |tracker, work| {
+            match (set::is_for(new, &peer), held) {
+                (true, held) => tracker.want(work, key, new, held, local),
+                (false, Some(held)) => tracker.let_go(work, key, held, false),
+                (false, None) => Ok(()),
+            }
+        })
+    }
+
+    /// The record that a request leads to, or why there is none.
+    fn plan(&self, request: PinRequest, now: Time) -> Result<Result<Planned, Refusal>, StoreError> {
+        let key = PinKey::from_cid(&request.cid);
+        let old = self.pinset.pin(&self.store, &key)?;
+        if let Some(refusal) = forbidden(&request, old.as_ref(), now) {
+            return Ok(Err(refusal));
+        }
+        let local = request.local;
+        let mut new = match request.update_from {
+            Some(from) if from != request.cid => {
+                let source = self.pinset.pin(&self.store, &PinKey::from_cid(&from))?;
+                let Some(source) = source.filter(|source| source.kind == PinType::Data) else {
+                    return Ok(Err(Refusal::NotPinned));
+                };
+                updated(source, request, now)
+            }
+            Some(_) | None => match self.allocated(request, old.as_ref(), now) {
+                Ok(new) => new,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        };
+        if encode_pin(&new).len() > RECORD_BYTES_MAX {
+            return Ok(Err(Refusal::RecordTooLarge {
+                cid: new.cid,
+                max: RECORD_BYTES_MAX,
+            }));
+        }
+        let is_same = old.as_ref().is_some_and(|old| {
+            new.created_at = old.created_at;
+            *old == new
+        });
+        new.created_at = now.seconds();
+        Ok(Ok(Planned {
+            key,
+            old,
+            new: (!is_same).then_some(new),
+            local,
+        }))
+    }
+
+    /// The record of an ordinary request, with its allocations.
+    fn allocated(&self, request: PinRequest, old: Option<&Pin>, now: Time) -> Result<Pin, Refusal> {
+        let replication = request.replication.unwrap_or(self.config.replication);
+        let wish = Wish {
+            replication,
+            current: old
+                .map(|old| old.allocations.as_slice())
+                .unwrap_or_default(),
+            preferred: &request.user_allocations,
+        };
+        let candidates = [Candidate {
+            peer: self.config.peer,
+            metrics: Vec::new(),
+        }];
+        let allocations = allocator::allocate(&wish, &candidates).map_err(|short| {
+            let (needed, found) = (short.needed, short.found);
+            Refusal::NotEnoughPeers {
+                cid: request.cid,
+                needed,
+                found,
+            }
+        })?;
+        Ok(Pin {
+            depth: Depth::from(request.mode),
+            name: request.name.unwrap_or_default(),
+            allocations,
+            metadata: request.metadata,
+            origins: request.origins,
+            expires_at: request.expires_at,
+            // Which pin it once replaced does not change with other options.
+            update_from: old.and_then(|old| old.update_from),
+            ..Pin::new(request.cid, replication, now.seconds())
+        })
+    }
+}
+
+/// A copy of a pin for another CID, whose blocks it shares.
+fn updated(source: Pin, request: PinRequest, now: Time) -> Pin {
+    Pin {
+        cid: request.cid,
+        update_from: Some(source.cid),
+        name: request.name.unwrap_or(source.name),
+        expires_at: request.expires_at.or(source.expires_at),
+        created_at: now.seconds(),
+        ..source
+    }
+}
+
+fn forbidden(request: &PinRequest, old: Option<&Pin>, now: Time) -> Option<Refusal> {
+    if request
+        .expires_at
+        .is_some_and(|second| second <= now.seconds())
+    {
+        return Some(Refusal::ExpiredAlready);
+    }
+    let old = old?;
+    if old.kind != PinType::Data {
+        return Some(Refusal::PartOfShard(request.cid));
+    }
+    let narrows = request.mode == PinMode::Direct && old.depth != Depth::Direct;
+    narrows.then_some(Refusal::AlreadyRecursive(request.cid))
+}

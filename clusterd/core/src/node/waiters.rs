@@ -1,0 +1,250 @@
+//! Those who wait until pins are held or let go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::ids::Cid;
+
+use crate::effect::{Answer, Effect, Refusal};
+use crate::input::{Time, WaiterId};
+use crate::pinset::key::PinKey;
+use crate::tracker::Outcome;
+use crate::tracker::phase::Goal;
+
+/// Most requests that wait at once; each is a connection that somebody holds open.
+const WAITERS_MAX: usize = 4096;
+
+/// What a deadline means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// The request failed, though the change stays.
+    Fails,
+    /// The answer is given all the same; the tracker goes on.
+    Suffices,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    goal: Goal,
+    patience: Patience,
+    deadline: Option<Time>,
+    /// What the answer names, in the client's order.
+    cids: Vec<Cid>,
+    /// What is not reached yet.
+    missing: BTreeSet<PinKey>,
+    /// Nodes and bytes by pin, and together.
+    progress: BTreeMap<PinKey, (u64, u64)>,
+    sum: (u64, u64),
+}
+
+/// Everybody who waits, by what they wait for. Nothing of it outlives the process: whoever waited
+/// asks again.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    waiters: BTreeMap<WaiterId, Waiter>,
+    by_key: BTreeMap<PinKey, BTreeSet<WaiterId>>,
+    deadlines: BTreeSet<(Time, WaiterId)>,
+}
+
+/// One request that begins to wait.
+pub(super) struct Wait {
+    pub(super) waiter: WaiterId,
+    pub(super) goal: Goal,
+    pub(super) patience: Patience,
+    pub(super) deadline: Option<Time>,
+    pub(super) cids: Vec<Cid>,
+    pub(super) missing: BTreeSet<PinKey>,
+}
+
+pub(super) fn answer(waiter: WaiterId, answer: Answer) -> Effect {
+    Effect::Answer { waiter, answer }
+}
+
+pub(super) fn refused(waiter: WaiterId, refusal: Refusal) -> Effect {
+    answer(waiter, Answer::Refused(refusal))
+}
+
+impl Waiters {
+    pub(super) fn is_full(&self) -> bool {
+        self.waiters.len() >= WAITERS_MAX
+    }
+
+    pub(super) fn is_awaited(&self, key: &PinKey) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// Begins to wait, or answers at once when nothing is missing.
+    pub(super) fn add(&mut self, wait: Wait, effects: &mut Vec<Effect>) {
+        let Wait {
+            waiter,
+            goal,
+            patience,
+            deadline,
+            cids,
+            missing,
+        } = wait;
+        if missing.is_empty() {
+            effects.push(answer(waiter, Answer::Done { cids }));
+            return;
+        }
+        for key in &missing {
+            self.by_key.entry(key.clone()).or_default().insert(waiter);
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, waiter));
+        }
+        let (progress, sum) = (BTreeMap::new(), (0, 0));
+        let entry = Waiter {
+            goal,
+            patience,
+            deadline,
+            cids,
+            missing,
+            progress,
+            sum,
+        };
+        self.waiters.insert(waiter, entry);
+    }
+
+    pub(super) fn remove(&mut self, id: WaiterId) {
+        self.take(id);
+    }
+
+    fn take(&mut self, id: WaiterId) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&id)?;
+        for key in &waiter.missing {
+            self.forget(key, id);
+        }
+        if let Some(deadline) = waiter.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        Some(waiter)
+    }
+
+    fn forget(&mut self, key: &PinKey, id: WaiterId) {
+        if let Some(ids) = self.by_key.get_mut(key) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_key.remove(key);
+            }
+        }
+    }
+
+    fn of(&self, key: &PinKey) -> Vec<WaiterId> {
+        self.by_key
+            .get(key)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    /// Tells everybody whom an outcome concerns.
+    pub(super) fn tell(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
+        match outcome {
+            Outcome::Settled(key, goal) => self.settled(&key, goal, effects),
+            Outcome::Progress(key, progress) => self.progress(&key, progress, effects),
+            Outcome::Failed(key, reason) => {
+                let Some(cid) = key.to_cid() else { return };
+                self.refuse(&key, &Refusal::PinFailed { cid, reason }, effects);
+            }
+            Outcome::Withdrawn(key) => {
+                let Some(cid) = key.to_cid() else { return };
+                self.refuse(&key, &Refusal::Withdrawn(cid), effects);
+            }
+            Outcome::Away(reason) => {
+                let pins = self
+                    .waiters
+                    .iter()
+                    .filter(|(_, waiter)| waiter.goal == Goal::Pin);
+                for id in pins.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    self.away(id, &reason, effects);
+                }
+            }
+        }
+    }
+
+    /// Ends a wait for pins, as Kubo is away.
+    fn away(&mut self, id: WaiterId, reason: &str, effects: &mut Vec<Effect>) {
+        let Some(waiter) = self.take(id) else { return };
+        let Some(cid) = waiter.missing.first().and_then(PinKey::to_cid) else {
+            return;
+        };
+        let reason = reason.to_owned();
+        effects.push(refused(id, Refusal::PinFailed { cid, reason }));
+    }
+
+    fn settled(&mut self, key: &PinKey, goal: Goal, effects: &mut Vec<Effect>) {
+        for id in self.of(key) {
+            let Some(waiter) = self.waiters.get_mut(&id) else {
+                continue;
+            };
+            // Who waits for an unpin is content when the pin was asked for again meanwhile.
+            if waiter.goal != goal && goal == Goal::Unpin {
+                continue;
+            }
+            waiter.missing.remove(key);
+            let is_done = waiter.missing.is_empty();
+            self.forget(key, id);
+            if is_done {
+                if let Some(waiter) = self.take(id) {
+                    effects.push(answer(id, Answer::Done { cids: waiter.cids }));
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, key: &PinKey, refusal: &Refusal, effects: &mut Vec<Effect>) {
+        for id in self.of(key) {
+            let waits_for_pin = self
+                .waiters
+                .get(&id)
+                .is_some_and(|waiter| waiter.goal == Goal::Pin);
+            if waits_for_pin && self.take(id).is_some() {
+                effects.push(refused(id, refusal.clone()));
+            }
+        }
+    }
+
+    fn progress(&mut self, key: &PinKey, new: (u64, u64), effects: &mut Vec<Effect>) {
+        for id in self.of(key) {
+            let Some(waiter) = self.waiters.get_mut(&id) else {
+                continue;
+            };
+            let old = waiter.progress.insert(key.clone(), new).unwrap_or_default();
+            let sum = &mut waiter.sum;
+            // A further attempt may begin lower; the sum that a client sees does not fall.
+            sum.0 += new.0.saturating_sub(old.0);
+            sum.1 += new.1.saturating_sub(old.1);
+            if waiter.goal == Goal::Pin {
+                effects.push(answer(
+                    id,
+                    Answer::Progress {
+                        nodes: sum.0,
+                        bytes: sum.1,
+                    },
+                ));
+            }
+        }
+    }
+
+    /// Ends the waits whose time is over.
+    pub(super) fn expire(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while let Some((deadline, id)) = self.deadlines.first().copied() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            let Some(waiter) = self.take(id) else {
+                continue;
+            };
+            effects.push(match waiter.patience {
+                Patience::Fails => refused(id, Refusal::DeadlineExceeded),
+                Patience::Suffices => answer(id, Answer::Done { cids: waiter.cids }),
+            });
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+}
