@@ -63,42 +63,26 @@ pub fn allocate(wish: &Wish<'_>, candidates: &[Candidate]) -> Result<Vec<PeerId>
         Replication::Everywhere => return Ok(Vec::new()),
         Replication::Between { min, max } => (usize::from(min.get()), usize::from(max.get())),
         Replication::Unusable { .. } => {
-            return Err(NotEnough {
-                needed: 1,
-                found: 0,
-            });
+            return Err(NotEnough { needed: 1, found: 0 });
         }
     };
     let current: BTreeSet<PeerId> = wish.current.iter().copied().collect();
-    let (held, free): (Vec<&Candidate>, Vec<&Candidate>) = candidates
-        .iter()
-        .partition(|candidate| current.contains(&candidate.peer));
+    let (held, free): (Vec<&Candidate>, Vec<&Candidate>) =
+        candidates.iter().partition(|candidate| current.contains(&candidate.peer));
     if held.len() > max {
-        return Ok(held
-            .iter()
-            .take(max)
-            .map(|candidate| candidate.peer)
-            .collect());
+        return Ok(held.iter().take(max).map(|candidate| candidate.peer).collect());
     }
     if held.len() >= min {
         return Ok(wish.current.to_vec());
     }
     if candidates.len() < min {
-        return Err(NotEnough {
-            needed: min,
-            found: candidates.len(),
-        });
+        return Err(NotEnough { needed: min, found: candidates.len() });
     }
-    let (preferred, others): (Vec<&Candidate>, Vec<&Candidate>) = free
-        .into_iter()
-        .partition(|candidate| wish.preferred.contains(&candidate.peer));
+    let (preferred, others): (Vec<&Candidate>, Vec<&Candidate>) =
+        free.into_iter().partition(|candidate| wish.preferred.contains(&candidate.peer));
     let ordered = balanced(preferred).into_iter().chain(balanced(others));
     let wanted = max - held.len();
-    Ok(held
-        .iter()
-        .map(|candidate| candidate.peer)
-        .chain(ordered.take(wanted))
-        .collect())
+    Ok(held.iter().map(|candidate| candidate.peer).chain(ordered.take(wanted)).collect())
 }
 
 /// All candidates, best first: groups take turns, and inside a group the weights decide.
@@ -119,28 +103,17 @@ struct Group {
 impl Group {
     fn of(mut candidates: Vec<&Candidate>, level: usize) -> Self {
         candidates.sort_by_key(|candidate| candidate.peer);
-        let levels = candidates
-            .first()
-            .map_or(0, |candidate| candidate.metrics.len());
+        let levels = candidates.first().map_or(0, |candidate| candidate.metrics.len());
         let weights = (level..levels)
             .map(|at| {
-                let metrics = candidates
-                    .iter()
-                    .filter_map(|candidate| candidate.metrics.get(at));
+                let metrics = candidates.iter().filter_map(|candidate| candidate.metrics.get(at));
                 metrics.map(|metric| i128::from(metric.weight)).sum()
             })
             .collect();
-        let mut group = Self {
-            value: String::new(),
-            weights,
-            parts: VecDeque::new(),
-            peers: VecDeque::new(),
-        };
+        let mut group =
+            Self { value: String::new(), weights, parts: VecDeque::new(), peers: VecDeque::new() };
         if level >= levels {
-            group.peers = candidates
-                .into_iter()
-                .map(|candidate| candidate.peer)
-                .collect();
+            group.peers = candidates.into_iter().map(|candidate| candidate.peer).collect();
             return group;
         }
         let mut parts = split(&candidates, level);
@@ -150,9 +123,7 @@ impl Group {
     }
 
     fn better_first(a: &Self, b: &Self) -> Ordering {
-        b.weights
-            .cmp(&a.weights)
-            .then_with(|| a.value.cmp(&b.value))
+        b.weights.cmp(&a.weights).then_with(|| a.value.cmp(&b.value))
     }
 
     /// The next peer of the part whose turn it is.
@@ -178,15 +149,10 @@ fn split(candidates: &[&Candidate], level: usize) -> Vec<Group> {
             continue;
         };
         let alone = (!metric.is_group).then_some(candidate.peer);
-        parts
-            .entry((&metric.value, alone))
-            .or_default()
-            .push(candidate);
+        parts.entry((&metric.value, alone)).or_default().push(candidate);
     }
     let part = |((value, _), members): ((&str, _), Vec<&Candidate>)| {
-        let own = members
-            .iter()
-            .filter_map(|member| member.metrics.get(level));
+        let own = members.iter().filter_map(|member| member.metrics.get(level));
         let own: i128 = own.map(|metric| i128::from(metric.weight)).sum();
         let mut group = Group::of(members, level + 1);
         group.value = value.to_owned();

@@ -60,14 +60,9 @@ impl Counts {
         };
         let mut reader = RowReader(&row);
         let mut next = || {
-            reader.uvarint().ok_or_else(|| StoreError::Damaged {
-                what: "the counts".to_owned(),
-            })
+            reader.uvarint().ok_or_else(|| StoreError::Damaged { what: "the counts".to_owned() })
         };
-        let mut counts = Self {
-            pins: next()?,
-            ..Self::default()
-        };
+        let mut counts = Self { pins: next()?, ..Self::default() };
         for count in &mut counts.unsettled {
             *count = next()?;
         }

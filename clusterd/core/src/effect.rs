@@ -1,7 +1,7 @@
 //! All that a node may ask its owner to do, after the commit.
 
 use common::ids::{Cid, PeerId};
-use common::pin::{Pin, PinMode};
+use common::pin::{FastProvide, Pin, PinMode};
 use common::status::PinStatus;
 use multiaddr::Multiaddr;
 use thiserror::Error;
@@ -118,6 +118,9 @@ pub enum Answer {
         running: Vec<(Cid, PeerPinStatus)>,
         /// Pins that wait for their turn or for their next attempt.
         waiting: u64,
+        /// Since when Kubo is away, and how it showed. Then nothing that waits gets on, and its
+        /// status is an error with these words.
+        away: Option<(Time, String)>,
     },
     /// Records taken in, and records that were there already. Final.
     Imported {
@@ -168,6 +171,8 @@ pub enum Effect {
         update_from: Option<Cid>,
         /// Nodes to connect to before.
         origins: Vec<Multiaddr>,
+        /// What the client asked for of Kubo's announcements; a later attempt goes without.
+        provide: FastProvide,
     },
     /// Let Kubo unpin; "not pinned" counts as done. Ends with [`crate::input::Input::IpfsEnded`].
     IpfsUnpin {

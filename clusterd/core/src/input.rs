@@ -1,7 +1,7 @@
 //! All that may happen to a node.
 
 use common::ids::{Cid, PeerId, RequestId};
-use common::pin::{Pin, PinMode, Replication};
+use common::pin::{FastProvide, Pin, PinMode, Replication};
 use multiaddr::Multiaddr;
 use std::collections::BTreeMap;
 
@@ -55,6 +55,8 @@ pub struct PinRequest {
     /// The local Kubo was given the content with its own pin a moment ago (`add` and its like):
     /// this peer is the first allocation where it has space.
     pub local: bool,
+    /// For this machine's Kubo alone; not stored.
+    pub provide: FastProvide,
 }
 
 /// When a waiter's answer is due.
@@ -132,6 +134,8 @@ pub enum Input {
         unpin: bool,
         /// `Some` gives the new pin another name than that of `from`.
         name: Option<String>,
+        /// For this machine's Kubo alone; not stored.
+        provide: FastProvide,
         /// When the answer is due; `Done` waits for this machine's Kubo alone.
         until: Until,
     },

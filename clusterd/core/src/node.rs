@@ -1,34 +1,30 @@
 //! One peer: takes what happens, changes its store, says what to do.
 
+mod expiry;
 mod import;
 mod pins;
 mod requests;
 mod status;
 mod unpins;
+mod wait;
 mod waiters;
-
-use std::collections::BTreeSet;
 
 use crate::config::NodeConfig;
 use crate::counts::Counts;
-use crate::effect::{Answer, Effect, Refusal};
-use crate::input::{Input, Time, WaiterId};
+use crate::effect::Effect;
+use crate::input::{Input, Time};
 use crate::pinset::Pinset;
-use crate::pinset::key::PinKey;
 use crate::store::{Space, Store, StoreError};
-use crate::tracker::phase::{Goal, Lane, Place, Unsettled};
+use crate::tracker::phase::Lane;
 use crate::tracker::queue::LaneFront;
 use crate::tracker::{Tracker, Work};
 use requests::Requests;
-use waiters::{Patience, Wait, Waiters};
+use waiters::Waiters;
 
 /// Format of the state that this program writes and reads.
 pub const FORMAT: u32 = 1;
 /// Name of the fact that holds the format, 4 bytes, in every format.
 const FORMAT_NAME: &[u8] = b"format";
-
-/// Expiries carried out in one step; each is a write.
-const EXPIRED_MAX: usize = 100;
 
 /// One peer and its store. Memory holds heads, running operations, waiters and the front of the
 /// queue; everything else stays in the store.
@@ -69,15 +65,6 @@ impl<S: Store> Node<S> {
             config,
             store,
         };
-        // What the last run noted of Kubo is old.
-        if node
-            .store
-            .get(Space::Meta, crate::tracker::IPFS_AWAY)?
-            .is_some()
-        {
-            node.store
-                .delete(Space::Meta, crate::tracker::IPFS_AWAY.to_vec());
-        }
         let effects = node.handle(Input::Tick, now)?;
         node.commit()?;
         Ok((node, effects))
@@ -102,8 +89,7 @@ impl<S: Store> Node<S> {
             outcomes: &mut outcomes,
             now,
         };
-        self.tracker
-            .pump(&mut work, &|key| awaited.is_awaited(key))?;
+        self.tracker.pump(&mut work, &|key| awaited.is_awaited(key))?;
         for outcome in outcomes {
             self.waiters.tell(outcome, &mut effects);
         }
@@ -147,14 +133,7 @@ impl<S: Store> Node<S> {
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
-        [
-            self.tracker.next_wake(),
-            self.waiters.next_deadline(),
-            expiry,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.tracker.next_wake(), self.waiters.next_deadline(), expiry].into_iter().flatten().min()
     }
 
     /// How many pins there are, as of the last input.
@@ -182,45 +161,14 @@ impl<S: Store> Node<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         match input {
-            Input::Pin {
-                waiter,
-                pins,
-                until,
-            } => self.pin(waiter, pins, until, now, effects),
-            Input::Unpin {
-                waiter,
-                request,
-                cids,
-                recursive,
-                until,
-            } => {
-                let unpin = unpins::Unpin {
-                    waiter,
-                    request,
-                    cids,
-                    recursive,
-                    until,
-                };
+            Input::Pin { waiter, pins, until } => self.pin(waiter, pins, until, now, effects),
+            Input::Unpin { waiter, request, cids, recursive, until } => {
+                let unpin = unpins::Unpin { waiter, request, cids, recursive, until };
                 self.unpin(unpin, now, effects)
             }
-            Input::Update {
-                waiter,
-                request,
-                from,
-                to,
-                unpin,
-                name,
-                until,
-            } => {
-                let update = unpins::Update {
-                    waiter,
-                    request,
-                    from,
-                    to,
-                    unpin,
-                    name,
-                    until,
-                };
+            Input::Update { waiter, request, from, to, unpin, name, provide, until } => {
+                let update =
+                    unpins::Update { waiter, request, from, to, unpin, name, provide, until };
                 self.update(update, now, effects)
             }
             Input::Import { waiter, pins } => self.import(waiter, pins, now, effects),
@@ -238,9 +186,9 @@ impl<S: Store> Node<S> {
                 tracker.progress(work, op, (nodes, bytes));
                 Ok(())
             }),
-            Input::IpfsEnded { op, outcome } => self.work(now, effects, |tracker, work| {
-                tracker.ended(work, op, outcome)
-            }),
+            Input::IpfsEnded { op, outcome } => {
+                self.work(now, effects, |tracker, work| tracker.ended(work, op, outcome))
+            }
             Input::IpfsProbed { alive } => {
                 self.work(now, effects, |tracker, work| tracker.probed(work, alive))
             }
@@ -277,124 +225,18 @@ impl<S: Store> Node<S> {
         }
         Ok(done)
     }
-
-    /// Begins to wait for what of these keys is not settled. While Kubo is away nobody waits for a pin.
-    fn wait(
-        &mut self,
-        waiter: WaiterId,
-        goal: Goal,
-        deadline: Option<Time>,
-        (cids, keys): (Vec<common::ids::Cid>, BTreeSet<PinKey>),
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
-        let mut missing = BTreeSet::new();
-        for key in keys {
-            if Unsettled::load(&self.store, &key)?.is_some() {
-                missing.insert(key);
-            }
-        }
-        let away = self.tracker.breaker.away().filter(|_| goal == Goal::Pin);
-        let first = missing.first().and_then(PinKey::to_cid);
-        if let (Some((_, words)), Some(cid)) = (away, first) {
-            let refusal = Refusal::PinFailed {
-                cid,
-                reason: words.to_owned(),
-            };
-            effects.push(waiters::refused(waiter, refusal));
-            return Ok(());
-        }
-        let patience = match goal {
-            Goal::Pin => Patience::Fails,
-            Goal::Unpin => Patience::Suffices,
-        };
-        self.waiters.add(
-            Wait {
-                waiter,
-                goal,
-                patience,
-                deadline,
-                cids,
-                missing,
-            },
-            effects,
-        );
-        Ok(())
-    }
-
-    /// Unpins what has expired.
-    fn expire_pins(&mut self, now: Time, effects: &mut Vec<Effect>) -> Result<(), StoreError> {
-        for _ in 0..EXPIRED_MAX {
-            let Some(place) = self.expiries.first(&self.store)?.cloned() else {
-                return Ok(());
-            };
-            if place.time(Lane::Expiry) > now {
-                return Ok(());
-            }
-            self.expiries.take();
-            self.store.delete(Space::Queue, place.as_bytes().to_vec());
-            let key = place.key();
-            let Some(pin) = self.pinset.pin(&self.store, &key)? else {
-                continue;
-            };
-            if pin
-                .expires_at
-                .is_some_and(|second| expiry_of(second) <= now)
-            {
-                self.remove_pin(&key, &pin, false, now, effects)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes when a record goes away by itself.
-    fn note_expiry(&mut self, key: &PinKey, second: u64) {
-        let place = Place::new(Lane::Expiry, expiry_of(second), key);
-        self.store
-            .put(Space::Queue, place.clone().into_bytes(), Vec::new());
-        self.expiries.insert(place);
-    }
-
-    fn recover(
-        &mut self,
-        waiter: WaiterId,
-        cid: Option<common::ids::Cid>,
-        now: Time,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
-        let pins = self.work(now, effects, |tracker, work| match cid {
-            Some(cid) => tracker
-                .recover(work, &PinKey::from_cid(&cid))
-                .map(u64::from),
-            None => Ok(tracker.recover_all(work)),
-        })?;
-        effects.push(waiters::answer(waiter, Answer::Recovering { pins }));
-        Ok(())
-    }
-}
-
-fn expiry_of(second: u64) -> Time {
-    Time(second.saturating_mul(1000))
 }
 
 fn check_format<S: Store>(store: &mut S) -> Result<(), StoreError> {
     let Some(row) = store.get(Space::Meta, FORMAT_NAME)? else {
-        store.put(
-            Space::Meta,
-            FORMAT_NAME.to_vec(),
-            FORMAT.to_be_bytes().to_vec(),
-        );
+        store.put(Space::Meta, FORMAT_NAME.to_vec(), FORMAT.to_be_bytes().to_vec());
         return Ok(());
     };
     let found = row.as_slice().try_into().map(u32::from_be_bytes);
     match found {
         Ok(FORMAT) => Ok(()),
-        Ok(found) if found > FORMAT => Err(StoreError::TooNew {
-            found,
-            known: FORMAT,
-        }),
-        Ok(_) | Err(_) => Err(StoreError::Damaged {
-            what: "the format's number".to_owned(),
-        }),
+        Ok(found) if found > FORMAT => Err(StoreError::TooNew { found, known: FORMAT }),
+        Ok(_) | Err(_) => Err(StoreError::Damaged { what: "the format's number".to_owned() }),
     }
 }
 

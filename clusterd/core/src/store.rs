@@ -156,13 +156,7 @@ impl Store for MemoryStore {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let from = (
-            space,
-            after
-                .filter(|after| *after > prefix)
-                .unwrap_or(prefix)
-                .to_vec(),
-        );
+        let from = (space, after.filter(|after| *after > prefix).unwrap_or(prefix).to_vec());
         let fits = |key: &(Space, Vec<u8>)| key.0 == space && key.1.starts_with(prefix);
         let mut found: BTreeMap<&(Space, Vec<u8>), Option<&Vec<u8>>> = self
             .durable

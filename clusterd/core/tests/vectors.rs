@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use clusterd_core::pinset::codec::{Block, BlockId};
 use clusterd_core::pinset::delta::{Delta, Element};
 use clusterd_core::pinset::key::PinKey;
+use clusterd_core::pinset::pin_row::PinRow;
 use clusterd_core::pinset::record::{decode_pin, encode_pin};
-use clusterd_core::pinset::set::{self, PinRow};
+use clusterd_core::pinset::set;
 use clusterd_core::pinset::walk::Walk;
 use clusterd_core::pinset::{Change, Pinset};
 use clusterd_core::store::{MemoryStore, Space, Store};
@@ -35,31 +36,17 @@ fn records_are_gos_byte_for_byte() {
             continue;
         }
         let pin = decode_pin(&bytes).unwrap();
-        assert_eq!(
-            HEXLOWER.encode(&encode_pin(&pin)),
-            case["protobuf_hex"],
-            "{}",
-            case["case"]
-        );
+        assert_eq!(HEXLOWER.encode(&encode_pin(&pin)), case["protobuf_hex"], "{}", case["case"]);
         let json = &case["json_after_protobuf_roundtrip"];
         assert_eq!(pin.cid.to_string(), json["cid"]);
         assert_eq!(pin.name, json["name"]);
-        assert_eq!(
-            pin.allocations.len(),
-            json["allocations"].as_array().unwrap().len()
-        );
+        assert_eq!(pin.allocations.len(), json["allocations"].as_array().unwrap().len());
         assert_eq!(pin.origins.len(), json["origins"].as_array().unwrap().len());
         assert_eq!(serde_json::to_value(pin.kind).unwrap(), json["type"]);
         assert_eq!(pin.depth.mode().as_str(), json["mode"]);
         assert_eq!(pin.replication.factors().0, json["replication_factor_min"]);
-        assert_eq!(
-            serde_json::to_value(&pin.reference).unwrap(),
-            json["reference"]
-        );
-        assert_eq!(
-            serde_json::to_value(&pin.update_from).unwrap(),
-            json["pin_update"]
-        );
+        assert_eq!(serde_json::to_value(&pin.reference).unwrap(), json["reference"]);
+        assert_eq!(serde_json::to_value(&pin.update_from).unwrap(), json["pin_update"]);
         seen += 1;
     }
     assert_eq!(seen, 5);
@@ -67,26 +54,14 @@ fn records_are_gos_byte_for_byte() {
 
 #[test]
 fn metadata_in_the_old_field_is_read() {
-    let cid = "bafybeid7glsnbvlwu3xe4j2zffc2vpr4kcznl6k5k2nyrijzmfpyxvrtce"
-        .parse()
-        .unwrap();
+    let cid = "bafybeid7glsnbvlwu3xe4j2zffc2vpr4kcznl6k5k2nyrijzmfpyxvrtce".parse().unwrap();
     let mut pin = common::pin::Pin::new(cid, common::pin::Replication::Everywhere, 7);
     let plain = encode_pin(&pin);
     // Options: replication -1 and -1, then field 6 with key "a", value "b".
     let options = hex("08011001320612".get(..12).unwrap());
-    let old = [
-        &options[..],
-        &hex("0a01611201 62".replace(' ', "").as_str()),
-    ]
-    .concat();
+    let old = [&options[..], &hex("0a01611201 62".replace(' ', "").as_str())].concat();
     let at = plain.windows(2).position(|two| two == [0x32, 4]).unwrap();
-    let bytes = [
-        &plain[..at],
-        &[0x32, old.len() as u8],
-        &old,
-        &plain[at + 6..],
-    ]
-    .concat();
+    let bytes = [&plain[..at], &[0x32, old.len() as u8], &old, &plain[at + 6..]].concat();
     pin.metadata.insert("a".to_owned(), "b".to_owned());
     assert_eq!(decode_pin(&bytes), Ok(pin));
 }
@@ -103,10 +78,7 @@ fn real_blocks_survive_and_give_gos_index() {
         let id = BlockId::of(&bytes);
         assert_eq!(HEXLOWER.encode(&block.encode()), case["raw_hex"]);
         assert_eq!(HEXLOWER.encode(&id.cid_bytes()), case["cid_hex"]);
-        assert_eq!(
-            BlockId::from_text(case["block_id"].as_str().unwrap()),
-            Some(id)
-        );
+        assert_eq!(BlockId::from_text(case["block_id"].as_str().unwrap()), Some(id));
         for element in &block.delta.elements {
             let pin = decode_pin(&element.value).unwrap();
             assert_eq!(PinKey::from_cid(&pin.cid).to_text(), element.key);
@@ -160,25 +132,15 @@ impl Replica {
     fn new() -> Self {
         let store = MemoryStore::default();
         let pinset = Pinset::load(&store).unwrap();
-        Self {
-            store,
-            pinset,
-            walk: Walk::default(),
-            hooks: Vec::new(),
-        }
+        Self { store, pinset, walk: Walk::default(), hooks: Vec::new() }
     }
 
     fn announce(&mut self, heads: &[BlockId], shelf: &BTreeMap<BlockId, Vec<u8>>) {
-        let mut fetch: std::collections::VecDeque<BlockId> = self
-            .walk
-            .heads_seen(&self.pinset, &self.store, heads)
-            .unwrap()
-            .into();
+        let mut fetch: std::collections::VecDeque<BlockId> =
+            self.walk.heads_seen(&self.pinset, &self.store, heads).unwrap().into();
         while let Some(id) = fetch.pop_front() {
             let bytes = shelf[&id].clone();
-            let step = self
-                .walk
-                .fetched(&mut self.pinset, &mut self.store, id, bytes);
+            let step = self.walk.fetched(&mut self.pinset, &mut self.store, id, bytes);
             let step = step.unwrap().unwrap();
             fetch.extend(step.fetch);
             for change in step.changes {
@@ -196,11 +158,7 @@ impl Replica {
             Change::Put(key) => {
                 let row = set::row(&self.store, key).unwrap().unwrap();
                 let value = PinRow::parse(&row).unwrap().value(key.as_bytes());
-                format!(
-                    "put {}={}",
-                    key.to_text(),
-                    String::from_utf8(value).unwrap()
-                )
+                format!("put {}={}", key.to_text(), String::from_utf8(value).unwrap())
             }
         });
     }
@@ -232,11 +190,7 @@ fn check(scenario: &Scenario) {
     for block in &scenario.blocks {
         let bytes = hex(&block.hex);
         let id = BlockId::of(&bytes);
-        assert_eq!(
-            BlockId::from_cid(&block.cid.parse().unwrap()),
-            Some(id),
-            "{name}"
-        );
+        assert_eq!(BlockId::from_cid(&block.cid.parse().unwrap()), Some(id), "{name}");
         assert_eq!(id.to_text(), block.block_id, "{name}");
         let decoded = Block::decode(&bytes).unwrap();
         assert_eq!(decoded.delta.priority, block.priority, "{name}");
@@ -252,21 +206,10 @@ fn check(scenario: &Scenario) {
     let mut heads: Vec<BlockId> = scenario.heads.iter().map(|head| ids[head]).collect();
     heads.sort();
     let ours: Vec<_> = replica.pinset.heads().iter().collect();
-    assert_eq!(
-        ours.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
-        heads,
-        "{name}"
-    );
-    assert_eq!(
-        ours.iter().map(|(_, height)| *height).max(),
-        Some(scenario.height),
-        "{name}"
-    );
-    let expected: BTreeMap<String, Vec<u8>> = scenario
-        .values
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone().into()))
-        .collect();
+    assert_eq!(ours.iter().map(|(id, _)| *id).collect::<Vec<_>>(), heads, "{name}");
+    assert_eq!(ours.iter().map(|(_, height)| *height).max(), Some(scenario.height), "{name}");
+    let expected: BTreeMap<String, Vec<u8>> =
+        scenario.values.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     assert_eq!(values(&replica.store), expected, "{name}");
     check_priorities(scenario, &replica.store);
     check_hooks(scenario, &replica.hooks);
@@ -279,12 +222,7 @@ fn check_priorities(scenario: &Scenario, store: &MemoryStore) {
         let text = PinKey::from_stored(key).to_text();
         let stored = hex(&scenario.datastore[&format!("/c/s/k{text}/p")]);
         let priority = PinRow::parse(&row).unwrap().priority;
-        assert_eq!(
-            vec![u8::try_from(priority + 1).unwrap()],
-            stored,
-            "{}",
-            scenario.name
-        );
+        assert_eq!(vec![u8::try_from(priority + 1).unwrap()], stored, "{}", scenario.name);
     }
 }
 
@@ -311,25 +249,11 @@ fn check_next(scenario: &Scenario, replica: &mut Replica) {
     let id = replica.pinset.seal(store).unwrap().unwrap();
     let field = |name: &str| {
         let start = scenario.next_head.find(name).unwrap() + name.len();
-        scenario.next_head[start..]
-            .split(' ')
-            .next()
-            .unwrap()
-            .to_owned()
+        scenario.next_head[start..].split(' ').next().unwrap().to_owned()
     };
     let bytes = set::block_bytes(store, &id).unwrap().unwrap();
-    assert_eq!(
-        HEXLOWER.encode(&bytes),
-        field("block="),
-        "{}",
-        scenario.name
-    );
-    assert_eq!(
-        BlockId::from_cid(&field("cid=").parse().unwrap()),
-        Some(id),
-        "{}",
-        scenario.name
-    );
+    assert_eq!(HEXLOWER.encode(&bytes), field("block="), "{}", scenario.name);
+    assert_eq!(BlockId::from_cid(&field("cid=").parse().unwrap()), Some(id), "{}", scenario.name);
     assert_eq!(
         replica.pinset.heads().iter().collect::<Vec<_>>(),
         [(id, field("height=").parse().unwrap())]
@@ -358,25 +282,16 @@ fn a_batch_is_gos_byte_for_byte() {
         id: String::new(),
         value: value.into(),
     };
-    let bury = Element {
-        key: "/c0".to_owned(),
-        id: first.to_text(),
-        value: Vec::new(),
-    };
+    let bury = Element { key: "/c0".to_owned(), id: first.to_text(), value: Vec::new() };
     let delta = Delta {
         elements: vec![element("/a", "1"), element("/a", "0"), element("/c0", "v1")],
         tombstones: vec![bury],
         priority: 2,
     };
-    let block = Block {
-        links: vec![first],
-        delta,
-    };
+    let block = Block { links: vec![first], delta };
     let bytes = block.encode();
     assert_eq!(HEXLOWER.encode(&bytes), field(1, "block="));
-    pinset
-        .merge(&mut store, &BlockId::of(&bytes), &block, &bytes)
-        .unwrap();
+    pinset.merge(&mut store, &BlockId::of(&bytes), &block, &bytes).unwrap();
     let expected = [("/a", "0"), ("/c0", "v1")];
     let expected = expected.map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()));
     assert_eq!(values(&store), BTreeMap::from(expected));
@@ -398,19 +313,9 @@ fn a_local_batch_follows_gos_rules() {
     let second = pinset.seal(&mut store).unwrap().unwrap();
     let bytes = set::block_bytes(&store, &second).unwrap().unwrap();
     let block = Block::decode(&bytes).unwrap();
-    let keys: Vec<&str> = block
-        .delta
-        .elements
-        .iter()
-        .map(|e| e.key.as_str())
-        .collect();
+    let keys: Vec<&str> = block.delta.elements.iter().map(|e| e.key.as_str()).collect();
     assert_eq!(keys, ["/a", "/c0"]);
-    let buried: Vec<&str> = block
-        .delta
-        .tombstones
-        .iter()
-        .map(|t| t.id.as_str())
-        .collect();
+    let buried: Vec<&str> = block.delta.tombstones.iter().map(|t| t.id.as_str()).collect();
     assert_eq!(buried, [first.to_text()]);
     // Removing what is not there makes no block.
     assert!(!pinset.remove(&mut store, &b).unwrap());

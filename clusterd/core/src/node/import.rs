@@ -26,12 +26,9 @@ impl<S: Store> Node<S> {
         for pin in pins {
             let key = PinKey::from_cid(&pin.cid);
             let old = self.pinset.pin(&self.store, &key)?;
-            let is_same = old.as_ref().is_some_and(|old| {
-                Pin {
-                    created_at: pin.created_at,
-                    ..old.clone()
-                } == pin
-            });
+            let is_same = old
+                .as_ref()
+                .is_some_and(|old| Pin { created_at: pin.created_at, ..old.clone() } == pin);
             if is_same {
                 unchanged += 1;
                 continue;

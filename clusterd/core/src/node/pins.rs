@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::ids::Cid;
-use common::pin::{Depth, Pin, PinMode, PinType};
+use common::pin::{Depth, FastProvide, Pin, PinMode, PinType};
 
 use super::Node;
 use super::waiters::{answer, refused};
@@ -11,8 +11,8 @@ use crate::allocator::{self, Candidate, Wish};
 use crate::effect::{Answer, Effect, Refusal};
 use crate::input::{PinRequest, Time, Until, WaiterId};
 use crate::pinset::key::PinKey;
+use crate::pinset::pin_row;
 use crate::pinset::record::encode_pin;
-use crate::pinset::set;
 use crate::store::{Store, StoreError};
 use crate::tracker::phase::Goal;
 
@@ -26,6 +26,7 @@ struct Planned {
     /// `None`: the record is there already with these options.
     new: Option<Pin>,
     local: bool,
+    provide: FastProvide,
 }
 
 impl<S: Store> Node<S> {
@@ -72,12 +73,8 @@ impl<S: Store> Node<S> {
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        let Planned {
-            key,
-            old,
-            new,
-            local,
-        } = planned;
+        let Planned { key, old, new, local, provide } = planned;
+        self.tracker.wish(&key, provide);
         match (new, old) {
             (Some(new), old) => self.put_pin(&key, old.as_ref(), &new, local, now, effects),
             // Asked for again: what failed or waits has its turn now.
@@ -109,13 +106,11 @@ impl<S: Store> Node<S> {
             self.note_expiry(key, second);
         }
         let peer = self.config.peer;
-        let held = old.filter(|old| set::is_for(old, &peer));
-        self.work(now, effects, |tracker, work| {
-            match (set::is_for(new, &peer), held) {
-                (true, held) => tracker.want(work, key, new, held, local),
-                (false, Some(held)) => tracker.let_go(work, key, held, false),
-                (false, None) => Ok(()),
-            }
+        let held = old.filter(|old| pin_row::is_for(old, &peer));
+        self.work(now, effects, |tracker, work| match (pin_row::is_for(new, &peer), held) {
+            (true, held) => tracker.want(work, key, new, held, local),
+            (false, Some(held)) => tracker.let_go(work, key, held, false),
+            (false, None) => Ok(()),
         })
     }
 
@@ -126,7 +121,7 @@ impl<S: Store> Node<S> {
         if let Some(refusal) = forbidden(&request, old.as_ref(), now) {
             return Ok(Err(refusal));
         }
-        let local = request.local;
+        let (local, provide) = (request.local, request.provide);
         let mut new = match request.update_from {
             Some(from) if from != request.cid => {
                 let source = self.pinset.pin(&self.store, &PinKey::from_cid(&from))?;
@@ -141,22 +136,14 @@ impl<S: Store> Node<S> {
             },
         };
         if encode_pin(&new).len() > RECORD_BYTES_MAX {
-            return Ok(Err(Refusal::RecordTooLarge {
-                cid: new.cid,
-                max: RECORD_BYTES_MAX,
-            }));
+            return Ok(Err(Refusal::RecordTooLarge { cid: new.cid, max: RECORD_BYTES_MAX }));
         }
         let is_same = old.as_ref().is_some_and(|old| {
             new.created_at = old.created_at;
             *old == new
         });
         new.created_at = now.seconds();
-        Ok(Ok(Planned {
-            key,
-            old,
-            new: (!is_same).then_some(new),
-            local,
-        }))
+        Ok(Ok(Planned { key, old, new: (!is_same).then_some(new), local, provide }))
     }
 
     /// The record of an ordinary request, with its allocations.
@@ -164,22 +151,13 @@ impl<S: Store> Node<S> {
         let replication = request.replication.unwrap_or(self.config.replication);
         let wish = Wish {
             replication,
-            current: old
-                .map(|old| old.allocations.as_slice())
-                .unwrap_or_default(),
+            current: old.map(|old| old.allocations.as_slice()).unwrap_or_default(),
             preferred: &request.user_allocations,
         };
-        let candidates = [Candidate {
-            peer: self.config.peer,
-            metrics: Vec::new(),
-        }];
+        let candidates = [Candidate { peer: self.config.peer, metrics: Vec::new() }];
         let allocations = allocator::allocate(&wish, &candidates).map_err(|short| {
             let (needed, found) = (short.needed, short.found);
-            Refusal::NotEnoughPeers {
-                cid: request.cid,
-                needed,
-                found,
-            }
+            Refusal::NotEnoughPeers { cid: request.cid, needed, found }
         })?;
         Ok(Pin {
             depth: Depth::from(request.mode),
@@ -208,10 +186,7 @@ fn updated(source: Pin, request: PinRequest, now: Time) -> Pin {
 }
 
 fn forbidden(request: &PinRequest, old: Option<&Pin>, now: Time) -> Option<Refusal> {
-    if request
-        .expires_at
-        .is_some_and(|second| second <= now.seconds())
-    {
+    if request.expires_at.is_some_and(|second| second <= now.seconds()) {
         return Some(Refusal::ExpiredAlready);
     }
     let old = old?;

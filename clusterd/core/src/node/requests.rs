@@ -57,11 +57,8 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn load<S: Store>(store: &S) -> Result<Self, StoreError> {
-        let number = |key: &[u8]| {
-            key.get(1..)
-                .and_then(|n| n.try_into().ok())
-                .map(u64::from_be_bytes)
-        };
+        let number =
+            |key: &[u8]| key.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
         let rows = store.scan(
             Space::Requests,
             &[BY_AGE],
@@ -69,10 +66,7 @@ impl Requests {
             usize::try_from(REMEMBERED_MAX * 2).unwrap_or(usize::MAX),
         )?;
         let oldest = rows.first().and_then(|(key, _)| number(key)).unwrap_or(0);
-        let next = rows
-            .last()
-            .and_then(|(key, _)| number(key))
-            .map_or(0, |last| last + 1);
+        let next = rows.last().and_then(|(key, _)| number(key)).map_or(0, |last| last + 1);
         Ok(Self { oldest, next })
     }
 
@@ -96,9 +90,7 @@ impl Requests {
             };
             Some(Past { done, ending })
         };
-        let damaged = || StoreError::Damaged {
-            what: format!("request {id}"),
-        };
+        let damaged = || StoreError::Damaged { what: format!("request {id}") };
         past().map(Some).ok_or_else(damaged)
     }
 

@@ -9,7 +9,7 @@ use super::waiters::answer;
 use crate::effect::{Answer, Effect, PeerPinStatus};
 use crate::input::{Time, WaiterId};
 use crate::pinset::key::PinKey;
-use crate::pinset::set;
+use crate::pinset::pin_row;
 use crate::store::{Store, StoreError};
 use crate::tracker::Tracker;
 use crate::tracker::ops::Running;
@@ -28,39 +28,29 @@ impl<S: Store> Node<S> {
         let settled = match &pin {
             None => PinStatus::Unpinned,
             Some(pin) if pin.kind == PinType::Meta => PinStatus::Sharded,
-            Some(pin) if set::is_for(pin, &self.config.peer) => PinStatus::Pinned,
+            Some(pin) if pin_row::is_for(pin, &self.config.peer) => PinStatus::Pinned,
             Some(_) => PinStatus::Remote,
         };
         let status = match (self.tracker.ops.of(&key), unsettled) {
             (Some((_, running)), unsettled) => self.running(running, unsettled.as_ref()),
             (None, Some(unsettled)) => self.waiting(&unsettled),
             (None, None) => {
-                let since = pin
-                    .as_ref()
-                    .map_or(Time(0), |pin| super::expiry_of(pin.created_at));
-                PeerPinStatus {
-                    since,
-                    ..self.at_rest(settled)
-                }
+                let since =
+                    pin.as_ref().map_or(Time(0), |pin| super::expiry::time_of(pin.created_at));
+                PeerPinStatus { since, ..self.at_rest(settled) }
             }
         };
-        let answer_ = Answer::Status {
-            pin: pin.map(Box::new),
-            peers: vec![status],
-        };
+        let answer_ = Answer::Status { pin: pin.map(Box::new), peers: vec![status] };
         effects.push(answer(waiter, answer_));
         Ok(())
     }
 
     pub(super) fn operations(&mut self, waiter: WaiterId, effects: &mut Vec<Effect>) {
-        let running: Vec<_> = self
-            .tracker
-            .ops
-            .iter()
-            .map(|(_, op)| (op.cid, self.running(op, None)))
-            .collect();
+        let running: Vec<_> =
+            self.tracker.ops.iter().map(|(_, op)| (op.cid, self.running(op, None))).collect();
+        let away = self.ipfs_away().map(|(since, words)| (since, words.to_owned()));
         let waiting = self.counts.unsettled().saturating_sub(running.len() as u64);
-        effects.push(answer(waiter, Answer::Operations { running, waiting }));
+        effects.push(answer(waiter, Answer::Operations { running, waiting, away }));
     }
 
     fn at_rest(&self, status: PinStatus) -> PeerPinStatus {
@@ -78,9 +68,7 @@ impl<S: Store> Node<S> {
     fn running(&self, op: &Running, unsettled: Option<&Unsettled>) -> PeerPinStatus {
         PeerPinStatus {
             since: op.since,
-            error: unsettled
-                .map(|unsettled| unsettled.error.clone())
-                .unwrap_or_default(),
+            error: unsettled.map(|unsettled| unsettled.error.clone()).unwrap_or_default(),
             attempts: op.attempts,
             priority: op.attempts == 0,
             progress: (op.goal == Goal::Pin).then_some(op.progress),

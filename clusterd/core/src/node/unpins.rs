@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::ids::{Cid, RequestId};
-use common::pin::{Depth, Pin, PinMode, PinType};
+use common::pin::{Depth, FastProvide, Pin, PinMode, PinType};
 
 use super::Node;
 use super::requests::{Ending, Past};
@@ -11,7 +11,7 @@ use super::waiters::{answer, refused};
 use crate::effect::{Answer, Effect, Refusal};
 use crate::input::{Time, Until, WaiterId};
 use crate::pinset::key::PinKey;
-use crate::pinset::set;
+use crate::pinset::pin_row;
 use crate::store::{Store, StoreError};
 use crate::tracker::phase::{Goal, Unsettled};
 
@@ -32,6 +32,7 @@ pub(super) struct Update {
     pub(super) to: Cid,
     pub(super) unpin: bool,
     pub(super) name: Option<String>,
+    pub(super) provide: FastProvide,
     pub(super) until: Until,
 }
 
@@ -42,13 +43,7 @@ impl<S: Store> Node<S> {
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        let Unpin {
-            waiter,
-            request,
-            cids,
-            recursive,
-            until,
-        } = unpin;
+        let Unpin { waiter, request, cids, recursive, until } = unpin;
         if self.waiters.is_full() && until != Until::Accepted {
             effects.push(refused(waiter, Refusal::TooManyWaiters));
             return Ok(());
@@ -94,29 +89,17 @@ impl<S: Store> Node<S> {
         for (done, cid) in cids.iter().enumerate() {
             let key = PinKey::from_cid(cid);
             let Some(pin) = self.pinset.pin(&self.store, &key)? else {
-                return Ok(Past {
-                    done,
-                    ending: Ending::NotPinned,
-                });
+                return Ok(Past { done, ending: Ending::NotPinned });
             };
             if pin.kind != PinType::Data {
-                return Ok(Past {
-                    done,
-                    ending: Ending::PartOfShard,
-                });
+                return Ok(Past { done, ending: Ending::PartOfShard });
             }
             if !recursive && pin.depth.mode() == PinMode::Recursive {
-                return Ok(Past {
-                    done,
-                    ending: Ending::PinnedRecursively,
-                });
+                return Ok(Past { done, ending: Ending::PinnedRecursively });
             }
             self.remove_pin(&key, &pin, false, now, effects)?;
         }
-        Ok(Past {
-            done: cids.len(),
-            ending: Ending::Done,
-        })
+        Ok(Past { done: cids.len(), ending: Ending::Done })
     }
 
     /// Takes a record out of the pinset and lets Kubo let go of it.
@@ -131,12 +114,10 @@ impl<S: Store> Node<S> {
         if self.pinset.remove(&mut self.store, key)? {
             self.counts.pins = self.counts.pins.saturating_sub(1);
         }
-        if !set::is_for(pin, &self.config.peer) {
+        if !pin_row::is_for(pin, &self.config.peer) {
             return Ok(());
         }
-        self.work(now, effects, |tracker, work| {
-            tracker.let_go(work, key, pin, held_back)
-        })
+        self.work(now, effects, |tracker, work| tracker.let_go(work, key, pin, held_back))
     }
 
     pub(super) fn update(
@@ -166,10 +147,7 @@ impl<S: Store> Node<S> {
                 self.replace(&update, source, target.as_ref(), now, effects)?;
             }
             if let Some(id) = update.request {
-                let past = Past {
-                    done: 2,
-                    ending: Ending::Done,
-                };
+                let past = Past { done: 2, ending: Ending::Done };
                 self.requests.remember(&mut self.store, id, past, now)?;
             }
         }
@@ -177,13 +155,7 @@ impl<S: Store> Node<S> {
         if update.unpin && from != to {
             keys.extend(self.being_let_go(&[from])?);
         }
-        self.finish(
-            update.waiter,
-            Goal::Unpin,
-            update.until,
-            (vec![from, to], keys),
-            effects,
-        )
+        self.finish(update.waiter, Goal::Unpin, update.until, (vec![from, to], keys), effects)
     }
 
     fn replace(
@@ -203,6 +175,7 @@ impl<S: Store> Node<S> {
             created_at: now.seconds(),
             ..source.clone()
         };
+        self.tracker.wish(&to_key, update.provide);
         self.put_pin(&to_key, target, &new, false, now, effects)?;
         if !update.unpin {
             return Ok(());
@@ -212,10 +185,7 @@ impl<S: Store> Node<S> {
         let held_back = pending.is_some();
         if let Some(old) = pending {
             self.work(now, effects, |tracker, work| {
-                let new = Unsettled {
-                    frees_source: true,
-                    ..old.clone()
-                };
+                let new = Unsettled { frees_source: true, ..old.clone() };
                 tracker.write(work, &to_key, Some(&old), Some(&new));
                 Ok(())
             })?;

@@ -74,14 +74,7 @@ impl Waiters {
 
     /// Begins to wait, or answers at once when nothing is missing.
     pub(super) fn add(&mut self, wait: Wait, effects: &mut Vec<Effect>) {
-        let Wait {
-            waiter,
-            goal,
-            patience,
-            deadline,
-            cids,
-            missing,
-        } = wait;
+        let Wait { waiter, goal, patience, deadline, cids, missing } = wait;
         if missing.is_empty() {
             effects.push(answer(waiter, Answer::Done { cids }));
             return;
@@ -93,15 +86,7 @@ impl Waiters {
             self.deadlines.insert((deadline, waiter));
         }
         let (progress, sum) = (BTreeMap::new(), (0, 0));
-        let entry = Waiter {
-            goal,
-            patience,
-            deadline,
-            cids,
-            missing,
-            progress,
-            sum,
-        };
+        let entry = Waiter { goal, patience, deadline, cids, missing, progress, sum };
         self.waiters.insert(waiter, entry);
     }
 
@@ -130,12 +115,7 @@ impl Waiters {
     }
 
     fn of(&self, key: &PinKey) -> Vec<WaiterId> {
-        self.by_key
-            .get(key)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        self.by_key.get(key).into_iter().flatten().copied().collect()
     }
 
     /// Tells everybody whom an outcome concerns.
@@ -152,10 +132,7 @@ impl Waiters {
                 self.refuse(&key, &Refusal::Withdrawn(cid), effects);
             }
             Outcome::Away(reason) => {
-                let pins = self
-                    .waiters
-                    .iter()
-                    .filter(|(_, waiter)| waiter.goal == Goal::Pin);
+                let pins = self.waiters.iter().filter(|(_, waiter)| waiter.goal == Goal::Pin);
                 for id in pins.map(|(id, _)| *id).collect::<Vec<_>>() {
                     self.away(id, &reason, effects);
                 }
@@ -195,10 +172,8 @@ impl Waiters {
 
     fn refuse(&mut self, key: &PinKey, refusal: &Refusal, effects: &mut Vec<Effect>) {
         for id in self.of(key) {
-            let waits_for_pin = self
-                .waiters
-                .get(&id)
-                .is_some_and(|waiter| waiter.goal == Goal::Pin);
+            let waits_for_pin =
+                self.waiters.get(&id).is_some_and(|waiter| waiter.goal == Goal::Pin);
             if waits_for_pin && self.take(id).is_some() {
                 effects.push(refused(id, refusal.clone()));
             }
@@ -216,13 +191,7 @@ impl Waiters {
             sum.0 += new.0.saturating_sub(old.0);
             sum.1 += new.1.saturating_sub(old.1);
             if waiter.goal == Goal::Pin {
-                effects.push(answer(
-                    id,
-                    Answer::Progress {
-                        nodes: sum.0,
-                        bytes: sum.1,
-                    },
-                ));
+                effects.push(answer(id, Answer::Progress { nodes: sum.0, bytes: sum.1 }));
             }
         }
     }

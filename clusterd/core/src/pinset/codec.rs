@@ -51,11 +51,7 @@ impl BlockId {
         let fits = cid.version() == cid::Version::V1
             && cid.codec() == DAG_PB
             && cid.hash().code() == u64::from(SHA2_256[0]);
-        if fits {
-            Self::from_digest(cid.hash().digest())
-        } else {
-            None
-        }
+        if fits { Self::from_digest(cid.hash().digest()) } else { None }
     }
 
     /// The binary CID: 36 bytes.
@@ -68,10 +64,7 @@ impl BlockId {
     /// Without the slash Go takes a tombstone but deletes nothing.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!(
-            "/{}",
-            BASE32_NOPAD.encode(&[&SHA2_256[..], &self.0].concat())
-        )
+        format!("/{}", BASE32_NOPAD.encode(&[&SHA2_256[..], &self.0].concat()))
     }
 
     /// Reads the text form with or without its slash.
@@ -137,11 +130,7 @@ impl Block {
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         if bytes.len() > BLOCK_BYTES_MAX {
             let (bytes, max) = (bytes.len(), BLOCK_BYTES_MAX);
-            return Err(CodecError::TooLarge {
-                what: WHAT,
-                bytes,
-                max,
-            });
+            return Err(CodecError::TooLarge { what: WHAT, bytes, max });
         }
         let node = NodeMessage::decode(bytes).map_err(|e| CodecError::malformed(WHAT, e))?;
         let link = |link: LinkMessage| {

@@ -55,11 +55,7 @@ pub(crate) struct OpenDelta {
 
 impl OpenDelta {
     pub(crate) fn new(sequence: u64, height: u64) -> Self {
-        Self {
-            sequence,
-            height,
-            ..Self::default()
-        }
+        Self { sequence, height, ..Self::default() }
     }
 
     /// Whether one more change of so many bytes would go over the limit.
@@ -69,11 +65,7 @@ impl OpenDelta {
 
     /// Adds or replaces the element of a key.
     pub(crate) fn put(&mut self, key: &PinKey, value: Vec<u8>) {
-        let element = Element {
-            key: key.to_text(),
-            id: String::new(),
-            value,
-        };
+        let element = Element { key: key.to_text(), id: String::new(), value };
         self.drop_element(key);
         self.bytes += size(&element);
         self.places.insert(key.clone(), self.elements.len());
@@ -89,11 +81,7 @@ impl OpenDelta {
 
     /// Removes what a block added.
     pub(crate) fn bury(&mut self, key: &PinKey, block: BlockId) {
-        let tombstone = Element {
-            key: key.to_text(),
-            id: block.to_text(),
-            value: Vec::new(),
-        };
+        let tombstone = Element { key: key.to_text(), id: block.to_text(), value: Vec::new() };
         self.bytes += size(&tombstone);
         self.tombstones.push(tombstone);
     }

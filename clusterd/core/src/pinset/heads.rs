@@ -56,12 +56,7 @@ impl Heads {
     /// Height that the next block gets: one above the highest head, at least 1.
     #[must_use]
     pub fn next_height(&self) -> u64 {
-        self.0
-            .values()
-            .max()
-            .copied()
-            .unwrap_or(0)
-            .saturating_add(1)
+        self.0.values().max().copied().unwrap_or(0).saturating_add(1)
     }
 
     /// Makes a block a head.

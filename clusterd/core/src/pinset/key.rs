@@ -46,10 +46,7 @@ impl PinKey {
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         let bare = text.strip_prefix('/').unwrap_or(text);
-        let cid = BASE32_NOPAD
-            .decode(bare.as_bytes())
-            .ok()
-            .and_then(|b| Cid::decode(&b).ok());
+        let cid = BASE32_NOPAD.decode(bare.as_bytes()).ok().and_then(|b| Cid::decode(&b).ok());
         if let Some(cid) = cid {
             return Self::from_cid(&cid);
         }
@@ -207,9 +204,7 @@ fn push_base58(digest: &[u8], out: &mut Vec<u8>) {
     let mut limbs = [0u64; 9];
     limbs[0] = u64::from(u16::from_be_bytes(V0_PREFIX));
     for (limb, four) in limbs[1..].iter_mut().zip(digest.chunks_exact(4)) {
-        *limb = four
-            .iter()
-            .fold(0, |limb, byte| limb << 8 | u64::from(*byte));
+        *limb = four.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
     }
     let mut text = [b'1'; DIGITS + 4];
     let mut from = 0;
@@ -241,9 +236,7 @@ mod tests {
         let digest = proptest::collection::vec(any::<u8>(), 0..=64);
         let codec = prop_oneof![Just(0x55u64), Just(0x70), Just(0x71), any::<u64>()];
         (digest, codec, 0..4u8).prop_map(|(digest, codec, shape)| match shape {
-            0 => cid::Cid::new_v0(Code::Sha2_256.digest(&digest))
-                .unwrap()
-                .into(),
+            0 => cid::Cid::new_v0(Code::Sha2_256.digest(&digest)).unwrap().into(),
             1 => cid::Cid::new_v1(codec, Code::Sha2_256.digest(&digest)).into(),
             2 => cid::Cid::new_v1(codec, Code::Sha2_512.digest(&digest)).into(),
             // Identity: the content itself, of any length.
@@ -274,9 +267,7 @@ mod tests {
 
     #[test]
     fn texts_are_gos() {
-        let cid: Cid = "QmS4mv1XCXeEpemfHMy6ND7HGqBVyM7cg3zADSrkuXNow5"
-            .parse()
-            .unwrap();
+        let cid: Cid = "QmS4mv1XCXeEpemfHMy6ND7HGqBVyM7cg3zADSrkuXNow5".parse().unwrap();
         let text = "/CIQDOXM2BNQIMOPQY6EFXZVNCSDPMXY2KUSYNRLWUPMI2FMEKD4INIA";
         assert_eq!(PinKey::from_cid(&cid).to_text(), text);
         assert_eq!(PinKey::from_text("K"), PinKey::from_text("/K"));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::codec::{Block, BlockId};
 use super::delta::Element;
 use super::key::PinKey;
-use super::set::{self, PinRow};
+use super::pin_row::PinRow;
+use super::set;
 use super::{Change, Pinset};
 use crate::store::{Space, Store, StoreError};
 
@@ -48,11 +49,7 @@ impl Pinset {
         let number = self.number(store, id)?;
         let mut changes = Vec::new();
         self.bury_all(store, &block.delta.tombstones, &mut changes)?;
-        let added = Addition {
-            number,
-            priority: block.delta.priority,
-            was_named: named.is_some(),
-        };
+        let added = Addition { number, priority: block.delta.priority, was_named: named.is_some() };
         added.add_all(store, &block.delta.elements, &mut changes)?;
         set::keep_block(store, number, id, bytes);
         Ok(changes)
@@ -77,9 +74,7 @@ impl Pinset {
     ) -> Result<(), StoreError> {
         let mut keys: BTreeMap<PinKey, Vec<&str>> = BTreeMap::new();
         for tombstone in tombstones {
-            keys.entry(PinKey::from_text(&tombstone.key))
-                .or_default()
-                .push(&tombstone.id);
+            keys.entry(PinKey::from_text(&tombstone.key)).or_default().push(&tombstone.id);
         }
         for (key, ids) in keys {
             let mut buried = BTreeSet::new();
@@ -147,26 +142,13 @@ fn choose_survivor<S: Store>(
 /// What a kept block says of a key: its greatest value for it. Go compares keys as texts here.
 fn addition<S: Store>(store: &S, key: &PinKey, number: u64) -> Result<Best, StoreError> {
     let id = set::block_of(store, number)?;
-    let damaged = || StoreError::Damaged {
-        what: format!("block {id:?}"),
-    };
+    let damaged = || StoreError::Damaged { what: format!("block {id:?}") };
     let bytes = set::block_bytes(store, &id)?.ok_or_else(damaged)?;
     let block = Block::decode(&bytes).map_err(|_| damaged())?;
     let text = key.to_text();
-    let values = block
-        .delta
-        .elements
-        .into_iter()
-        .filter(|element| element.key == text);
-    let value = values
-        .map(|element| element.value)
-        .max()
-        .unwrap_or_default();
-    Ok(Best {
-        priority: block.delta.priority,
-        value,
-        block: number,
-    })
+    let values = block.delta.elements.into_iter().filter(|element| element.key == text);
+    let value = values.map(|element| element.value).max().unwrap_or_default();
+    Ok(Best { priority: block.delta.priority, value, block: number })
 }
 
 /// The block whose elements are being added.
@@ -220,9 +202,5 @@ fn current<S: Store>(store: &S, key: &PinKey) -> Result<Option<Best>, StoreError
     };
     let row = set::parse_row(key, &row)?;
     let value = row.value(key.as_bytes());
-    Ok(Some(Best {
-        priority: row.priority,
-        value,
-        block: row.block,
-    }))
+    Ok(Some(Best { priority: row.priority, value, block: row.block }))
 }

@@ -5,6 +5,7 @@ pub mod delta;
 pub mod heads;
 pub mod key;
 mod merge;
+pub mod pin_row;
 pub mod record;
 pub mod set;
 pub mod walk;
@@ -15,6 +16,7 @@ use common::pin::Pin;
 use delta::OpenDelta;
 use heads::Heads;
 use key::PinKey;
+use pin_row::PinRow;
 
 /// Name of the fact that holds the next block's number, 8 bytes.
 const NEXT_NUMBER: &[u8] = b"next_block";
@@ -47,19 +49,11 @@ impl Pinset {
     pub fn load<S: Store>(store: &S) -> Result<Self, StoreError> {
         let next_number = match store.get(Space::Meta, NEXT_NUMBER)? {
             None => 0,
-            Some(row) => row
-                .as_slice()
-                .try_into()
-                .map(u64::from_be_bytes)
-                .map_err(|_| StoreError::Damaged {
-                    what: "the number of the next block".to_owned(),
-                })?,
+            Some(row) => row.as_slice().try_into().map(u64::from_be_bytes).map_err(|_| {
+                StoreError::Damaged { what: "the number of the next block".to_owned() }
+            })?,
         };
-        Ok(Self {
-            heads: Heads::load(store)?,
-            open: None,
-            next_number,
-        })
+        Ok(Self { heads: Heads::load(store)?, open: None, next_number })
     }
 
     /// The current heads.
@@ -96,7 +90,7 @@ impl Pinset {
                 set::note_added(store, key, old)?;
             }
         }
-        let row = set::PinRow::encode(key, height, number, &value);
+        let row = PinRow::encode(key, height, number, &value);
         store.put(Space::Pins, key.as_bytes().to_vec(), row);
         if let Some(open) = &mut self.open {
             open.put(key, value);
@@ -166,18 +160,12 @@ impl Pinset {
             self.seal(store)?;
         }
         let (next, height) = (self.next_number, self.heads.next_height());
-        let open = self
-            .open
-            .get_or_insert_with(|| OpenDelta::new(next, height));
+        let open = self.open.get_or_insert_with(|| OpenDelta::new(next, height));
         Ok((open.sequence, open.height))
     }
 
     fn set_next_number<S: Store>(&mut self, store: &mut S, next: u64) {
         self.next_number = next;
-        store.put(
-            Space::Meta,
-            NEXT_NUMBER.to_vec(),
-            next.to_be_bytes().to_vec(),
-        );
+        store.put(Space::Meta, NEXT_NUMBER.to_vec(), next.to_be_bytes().to_vec());
     }
 }

@@ -34,10 +34,7 @@ pub enum CodecError {
 
 impl CodecError {
     pub(crate) fn malformed(what: &'static str, reason: impl ToString) -> Self {
-        Self::Malformed {
-            what,
-            reason: reason.to_string(),
-        }
+        Self::Malformed { what, reason: reason.to_string() }
     }
 }
 
@@ -123,10 +120,7 @@ pub fn encode_pin(pin: &Pin) -> Vec<u8> {
             expires_at: pin.expires_at.unwrap_or(0),
             origins: pin.origins.iter().map(Multiaddr::to_vec).collect(),
             metadata: (pin.metadata.iter())
-                .map(|(key, value)| MetadataMessage {
-                    key: key.clone(),
-                    value: value.clone(),
-                })
+                .map(|(key, value)| MetadataMessage { key: key.clone(), value: value.clone() })
                 .collect(),
         }),
         timestamp: pin.created_at,
@@ -142,16 +136,8 @@ pub fn decode_pin(bytes: &[u8]) -> Result<Pin, CodecError> {
     let message = PinMessage::decode(bytes).map_err(|e| CodecError::malformed(WHAT, e))?;
     let options = message.options.unwrap_or_default();
     let mut metadata = options.unsorted_metadata;
-    metadata.extend(
-        options
-            .metadata
-            .into_iter()
-            .map(|entry| (entry.key, entry.value)),
-    );
-    let peers = message
-        .allocations
-        .iter()
-        .map(|bytes| PeerId::decode(bytes));
+    metadata.extend(options.metadata.into_iter().map(|entry| (entry.key, entry.value)));
+    let peers = message.allocations.iter().map(|bytes| PeerId::decode(bytes));
     let origins = options.origins.into_iter().map(Multiaddr::try_from);
     Ok(Pin {
         cid: Cid::decode(&message.cid).map_err(|e| CodecError::malformed(WHAT, e))?,
@@ -170,16 +156,12 @@ pub fn decode_pin(bytes: &[u8]) -> Result<Pin, CodecError> {
         },
         replication: Replication::from_stored(options.replication_min, options.replication_max),
         name: options.name,
-        allocations: peers
-            .collect::<Result<_, _>>()
-            .map_err(|e| CodecError::malformed(WHAT, e))?,
+        allocations: peers.collect::<Result<_, _>>().map_err(|e| CodecError::malformed(WHAT, e))?,
         reference: optional_cid(&message.reference)?,
         shard_size: options.shard_size,
         metadata,
         update_from: optional_cid(&options.update_from)?,
-        origins: origins
-            .collect::<Result<_, _>>()
-            .map_err(|e| CodecError::malformed(WHAT, e))?,
+        origins: origins.collect::<Result<_, _>>().map_err(|e| CodecError::malformed(WHAT, e))?,
         expires_at: Some(options.expires_at).filter(|second| *second != 0),
         created_at: message.timestamp,
     })
@@ -189,7 +171,5 @@ fn optional_cid(bytes: &[u8]) -> Result<Option<Cid>, CodecError> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    Cid::decode(bytes)
-        .map(Some)
-        .map_err(|e| CodecError::malformed(WHAT, e))
+    Cid::decode(bytes).map(Some).map_err(|e| CodecError::malformed(WHAT, e))
 }

@@ -6,11 +6,9 @@
 
 use super::codec::BlockId;
 use super::key::PinKey;
-use super::record;
-use crate::row::{Field, Fields, RowReader, put_uvarint};
+use super::pin_row::PinRow;
+use crate::row::{RowReader, put_uvarint};
 use crate::store::{Space, Store, StoreError};
-use common::ids::{Cid, PeerId};
-use common::pin::{Depth, Pin, PinMode, PinType, Replication};
 
 /// First byte of `Set` keys: number of a block -> its digest.
 const BLOCK_OF_NUMBER: u8 = 0;
@@ -26,187 +24,6 @@ const BURIED: u8 = 1;
 /// removed keeps its value; its oldest additions are then not named by a removal.
 const BLOCKS_OF_KEY_MAX: usize = 100_000;
 
-const DIRECT: u8 = 1;
-const LEVELS: u8 = 2;
-const DEPTH_BITS: u8 = 3;
-const SHARDING: u8 = 1 << 2;
-const CID_LEFT_OUT: u8 = 1 << 3;
-/// Held by its allocations alone, not everywhere.
-const ALLOCATED: u8 = 1 << 4;
-/// Nobody is to hold it: it stands for shards, or its replication means nothing.
-const HELD_BY_NONE: u8 = 1 << 5;
-const NO_PIN: u8 = 1 << 7;
-
-/// One row of `Pins`, borrowed.
-///
-/// Layout: a byte of flags, priority and block number as varints, the record; its leading CID field
-/// is left out where the key says the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PinRow<'a> {
-    flags: u8,
-    /// Height of the block that the value came from.
-    pub priority: u64,
-    /// Number of that block.
-    pub block: u64,
-    body: &'a [u8],
-}
-
-impl<'a> PinRow<'a> {
-    /// Reads a row; `None` when it is damaged.
-    #[must_use]
-    pub fn parse(row: &'a [u8]) -> Option<Self> {
-        let mut reader = RowReader(row);
-        Some(Self {
-            flags: reader.byte()?,
-            priority: reader.uvarint()?,
-            block: reader.uvarint()?,
-            body: reader.0,
-        })
-    }
-
-    /// Writes the row of a value.
-    #[must_use]
-    pub(crate) fn encode(key: &PinKey, priority: u64, block: u64, value: &[u8]) -> Vec<u8> {
-        let (flags, body) = classify(key, value);
-        let mut row = Vec::with_capacity(body.len() + 12);
-        row.push(flags);
-        put_uvarint(&mut row, priority);
-        put_uvarint(&mut row, block);
-        row.extend_from_slice(body);
-        row
-    }
-
-    /// The value as peers exchange it.
-    #[must_use]
-    pub fn value(&self, key: &[u8]) -> Vec<u8> {
-        if self.flags & CID_LEFT_OUT == 0 {
-            return self.body.to_vec();
-        }
-        let cid = super::key::cid_of(key)
-            .map(|cid| cid.encode())
-            .unwrap_or_default();
-        [&cid_field_head(&cid), cid.as_slice(), self.body].concat()
-    }
-
-    /// The whole record; `None` for a value that is no pin of this key.
-    #[must_use]
-    pub fn pin(&self, key: &[u8]) -> Option<Pin> {
-        if !self.is_pin() {
-            return None;
-        }
-        record::decode_pin(&self.value(key)).ok()
-    }
-
-    /// Whether the value is a record whose CID is that of the key.
-    #[must_use]
-    pub fn is_pin(&self) -> bool {
-        self.flags & NO_PIN == 0
-    }
-
-    /// Whether it is an ordinary pin, none of Go's sharding.
-    #[must_use]
-    pub fn is_data(&self) -> bool {
-        self.flags & (SHARDING | NO_PIN) == 0
-    }
-
-    /// How much of the DAG is pinned.
-    #[must_use]
-    pub fn mode(&self) -> PinMode {
-        if self.flags & DEPTH_BITS == DIRECT {
-            PinMode::Direct
-        } else {
-            PinMode::Recursive
-        }
-    }
-
-    /// The pin's name; empty for none. Reads only as far as the name.
-    #[must_use]
-    pub fn name(&self) -> &'a str {
-        let options = Fields(RowReader(self.body)).find_map(|field| match field {
-            (6, Field::Bytes(options)) => Some(options),
-            _ => None,
-        });
-        let name = Fields(RowReader(options.unwrap_or_default())).find_map(|field| match field {
-            (3, Field::Bytes(name)) => std::str::from_utf8(name).ok(),
-            _ => None,
-        });
-        name.unwrap_or_default()
-    }
-
-    /// Whether a peer (its binary id) shall hold the pin: it is allocated there, or everywhere.
-    #[must_use]
-    pub fn is_for(&self, peer: &[u8]) -> bool {
-        if self.flags & (NO_PIN | HELD_BY_NONE) != 0 {
-            return false;
-        }
-        self.flags & ALLOCATED == 0
-            || Fields(RowReader(self.body)).any(|field| field == (3, Field::Bytes(peer)))
-    }
-
-    /// Whether it stands for shards that are pins themselves, so that nobody holds it.
-    #[must_use]
-    pub fn is_held_by_none(&self) -> bool {
-        self.flags & HELD_BY_NONE != 0
-    }
-}
-
-fn cid_field_head(cid: &[u8]) -> Vec<u8> {
-    let mut head = vec![0x0a];
-    put_uvarint(&mut head, cid.len() as u64);
-    head
-}
-
-/// The flags of a value, and what of it is stored.
-fn classify<'v>(key: &PinKey, value: &'v [u8]) -> (u8, &'v [u8]) {
-    let mut reader = RowReader(value);
-    let cid = reader
-        .byte()
-        .filter(|tag| *tag == 0x0a)
-        .and_then(|_| reader.run());
-    let key_cid = key.to_cid();
-    let same = |cid: Cid| Some(cid) == key_cid;
-    // The CID must stand first, and as we would write it, or it could not be put back.
-    let left_out = cid.is_some_and(|cid| Cid::decode(cid).is_ok_and(same) && cid.len() < 0x80);
-    let Some(pin) = record::decode_pin(value).ok().filter(|pin| same(pin.cid)) else {
-        return (NO_PIN, value);
-    };
-    let flags = flags_of(&pin);
-    if left_out {
-        (flags | CID_LEFT_OUT, reader.0)
-    } else {
-        (flags, value)
-    }
-}
-
-fn flags_of(pin: &Pin) -> u8 {
-    let depth = match pin.depth {
-        Depth::Recursive => 0,
-        Depth::Direct => DIRECT,
-        Depth::Levels(_) => LEVELS,
-    };
-    let holders = match pin.replication {
-        Replication::Everywhere => 0,
-        Replication::Between { .. } => ALLOCATED,
-        Replication::Unusable { .. } => HELD_BY_NONE,
-    };
-    let kind = match pin.kind {
-        PinType::Data => 0,
-        PinType::ClusterDag | PinType::Shard => SHARDING,
-        PinType::Meta => SHARDING | HELD_BY_NONE,
-    };
-    depth | holders | kind
-}
-
-/// Whether a peer shall hold a record's pin.
-#[must_use]
-pub fn is_for(pin: &Pin, peer: &PeerId) -> bool {
-    match (pin.kind, pin.replication) {
-        (PinType::Meta, _) | (_, Replication::Unusable { .. }) => false,
-        (_, Replication::Everywhere) => true,
-        (_, Replication::Between { .. }) => pin.allocations.contains(peer),
-    }
-}
-
 /// The row of a key as it is stored.
 ///
 /// # Errors
@@ -216,9 +33,8 @@ pub fn row<S: Store>(store: &S, key: &PinKey) -> Result<Option<Vec<u8>>, StoreEr
 }
 
 pub(crate) fn parse_row<'a>(key: &PinKey, row: &'a [u8]) -> Result<PinRow<'a>, StoreError> {
-    PinRow::parse(row).ok_or_else(|| StoreError::Damaged {
-        what: format!("row of {}", key.to_text()),
-    })
+    PinRow::parse(row)
+        .ok_or_else(|| StoreError::Damaged { what: format!("row of {}", key.to_text()) })
 }
 
 fn state_prefix(key: &PinKey) -> Vec<u8> {
@@ -262,9 +78,7 @@ pub(crate) fn other_additions<S: Store>(store: &S, key: &PinKey) -> Result<Vec<u
     let prefix = state_prefix(key);
     let mut added = Vec::new();
     for (row, state) in store.scan(Space::Set, &prefix, None, BLOCKS_OF_KEY_MAX)? {
-        let number = row
-            .get(prefix.len()..)
-            .and_then(|number| number.try_into().ok());
+        let number = row.get(prefix.len()..).and_then(|number| number.try_into().ok());
         if let (Some(number), Some(&ADDED)) = (number, state.first()) {
             added.push(u64::from_be_bytes(number));
         }
@@ -277,9 +91,7 @@ pub(crate) fn block_of<S: Store>(store: &S, number: u64) -> Result<BlockId, Stor
     let digest = store.get(Space::Set, &number_key(number))?;
     digest
         .and_then(|digest| BlockId::from_digest(&digest))
-        .ok_or_else(|| StoreError::Damaged {
-            what: format!("block number {number} is unknown"),
-        })
+        .ok_or_else(|| StoreError::Damaged { what: format!("block number {number} is unknown") })
 }
 
 /// The number of a block that is stored, or was named before.
@@ -317,9 +129,7 @@ pub fn block_bytes<S: Store>(store: &S, id: &BlockId) -> Result<Option<Vec<u8>>,
         return Ok(None);
     };
     let mut reader = RowReader(&row);
-    reader.uvarint().ok_or_else(|| StoreError::Damaged {
-        what: format!("block {id:?}"),
-    })?;
+    reader.uvarint().ok_or_else(|| StoreError::Damaged { what: format!("block {id:?}") })?;
     let header = row.len() - reader.0.len();
     row.drain(..header);
     Ok(Some(row))

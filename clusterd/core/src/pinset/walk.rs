@@ -55,11 +55,7 @@ impl Walk {
         store: &S,
         ids: &[BlockId],
     ) -> Result<Vec<BlockId>, StoreError> {
-        let purpose = if pinset.heads().is_empty() {
-            Purpose::FirstHead
-        } else {
-            Purpose::Root
-        };
+        let purpose = if pinset.heads().is_empty() { Purpose::FirstHead } else { Purpose::Root };
         let mut fetch = Vec::new();
         for id in ids {
             let known = self.wanted.contains_key(id) || pinset.has_merged(store, id)?;
@@ -83,10 +79,7 @@ impl Walk {
         bytes: Vec<u8>,
     ) -> Result<Result<Step, CodecError>, StoreError> {
         if BlockId::of(&bytes) != id {
-            return Ok(Err(CodecError::malformed(
-                "a block",
-                "its bytes have another hash",
-            )));
+            return Ok(Err(CodecError::malformed("a block", "its bytes have another hash")));
         }
         let block = match Block::decode(&bytes) {
             Ok(block) => block,
@@ -106,13 +99,7 @@ impl Walk {
                 self.process(pinset, store, (id, &block, &bytes), (id, height), &mut step)?;
             }
             Purpose::Below { root, height } => {
-                self.process(
-                    pinset,
-                    store,
-                    (id, &block, &bytes),
-                    (root, height),
-                    &mut step,
-                )?;
+                self.process(pinset, store, (id, &block, &bytes), (root, height), &mut step)?;
             }
         }
         Ok(Ok(step))
@@ -150,11 +137,7 @@ impl Walk {
         store: &mut S,
         step: &mut Step,
     ) -> Result<(), StoreError> {
-        if self
-            .wanted
-            .values()
-            .any(|purpose| *purpose == Purpose::FirstHead)
-        {
+        if self.wanted.values().any(|purpose| *purpose == Purpose::FirstHead) {
             return Ok(());
         }
         let first = std::mem::take(&mut self.first);

@@ -67,9 +67,7 @@ impl Audit {
     /// Asks for an audit soon: many pins came in that Kubo may hold already.
     pub(crate) fn hurry(&mut self, now: Time) {
         let soon = now.plus_millis(SETTLE);
-        let earliest = self
-            .ended
-            .map_or(soon, |ended| ended.plus_millis(APART).max(soon));
+        let earliest = self.ended.map_or(soon, |ended| ended.plus_millis(APART).max(soon));
         self.due = self.due.min(earliest);
     }
 

@@ -45,19 +45,12 @@ pub(crate) enum Verdict {
     /// Kubo is there: these failures are the pins' own.
     Guilty(Vec<Suspect>),
     /// Kubo is away: these wait for it. The flag tells whether this is news.
-    Innocent {
-        suspects: Vec<Suspect>,
-        is_new: bool,
-    },
+    Innocent { suspects: Vec<Suspect>, is_new: bool },
 }
 
 impl Breaker {
     pub(crate) fn new() -> Self {
-        Self {
-            state: State::Closed,
-            is_asking: false,
-            suspects: Vec::new(),
-        }
+        Self { state: State::Closed, is_asking: false, suspects: Vec::new() }
     }
 
     pub(crate) fn allows(&self) -> bool {
@@ -109,21 +102,14 @@ impl Breaker {
         let last = suspects.last().map(|suspect| suspect.words.clone());
         let is_new = self.state == State::Closed;
         let (since, words, wait) = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open {
-                since, words, wait, ..
-            } => (since, words, (wait * 2).min(PROBE_AFTER_MAX)),
-            State::Closed => (
-                now,
-                last.unwrap_or_else(|| "ipfs does not answer".to_owned()),
-                PROBE_AFTER,
-            ),
+            State::Open { since, words, wait, .. } => {
+                (since, words, (wait * 2).min(PROBE_AFTER_MAX))
+            }
+            State::Closed => {
+                (now, last.unwrap_or_else(|| "ipfs does not answer".to_owned()), PROBE_AFTER)
+            }
         };
-        self.state = State::Open {
-            since,
-            words,
-            probe_at: now.plus_millis(wait),
-            wait,
-        };
+        self.state = State::Open { since, words, probe_at: now.plus_millis(wait), wait };
         Verdict::Innocent { suspects, is_new }
     }
 }

@@ -102,16 +102,8 @@ impl Ops {
     }
 
     pub(crate) fn unpin_slot(&self) -> Slot {
-        let unpins = self
-            .running
-            .values()
-            .filter(|op| op.goal == Goal::Unpin)
-            .count();
-        if unpins < UNPINS_MAX {
-            Slot::Free
-        } else {
-            Slot::Taken
-        }
+        let unpins = self.running.values().filter(|op| op.goal == Goal::Unpin).count();
+        if unpins < UNPINS_MAX { Slot::Free } else { Slot::Taken }
     }
 
     /// A slot for a first attempt. When too many stand still, the one that has for longest makes room,
@@ -129,10 +121,8 @@ impl Ops {
         if all < max * (1 + STILL_FACTOR) {
             return Slot::Free;
         }
-        let still = self
-            .running
-            .iter()
-            .filter(|(_, op)| op.goal == Goal::Pin && op.stands_still(now));
+        let still =
+            self.running.iter().filter(|(_, op)| op.goal == Goal::Pin && op.stands_still(now));
         still
             .min_by_key(|(_, op)| (is_awaited(&op.key), op.moved))
             .map_or(Slot::Taken, |(op, _)| Slot::After(*op))
@@ -151,17 +141,12 @@ impl Ops {
     /// When the next operation may stand still, after `now`.
     pub(crate) fn still_at(&self, now: Time) -> Option<Time> {
         let pins = self.running.values().filter(|op| op.goal == Goal::Pin);
-        pins.map(|op| op.moved.plus_millis(STILL_AFTER))
-            .filter(|at| *at > now)
-            .min()
+        pins.map(|op| op.moved.plus_millis(STILL_AFTER)).filter(|at| *at > now).min()
     }
 
     /// Pin operations that get on, and all of them.
     fn pins(&self, now: Time, counts: impl Fn(&Running) -> bool) -> (usize, usize) {
-        let pins = self
-            .running
-            .values()
-            .filter(|op| op.goal == Goal::Pin && counts(op));
+        let pins = self.running.values().filter(|op| op.goal == Goal::Pin && counts(op));
         pins.fold((0, 0), |(moving, all), op| {
             (moving + usize::from(!op.stands_still(now)), all + 1)
         })

@@ -119,9 +119,7 @@ impl Unsettled {
         put_uvarint(&mut row, time.0);
         put_uvarint(&mut row, u64::from(self.attempts));
         put_uvarint(&mut row, self.since.0);
-        let words = self
-            .error
-            .floor_char_boundary(ERROR_BYTES_MAX.min(self.error.len()));
+        let words = self.error.floor_char_boundary(ERROR_BYTES_MAX.min(self.error.len()));
         row.extend_from_slice(&self.error.as_bytes()[..words]);
         row
     }
@@ -154,9 +152,8 @@ impl Unsettled {
         let Some(row) = store.get(Space::Unsettled, key.as_bytes())? else {
             return Ok(None);
         };
-        let damaged = || StoreError::Damaged {
-            what: format!("unsettled row of {}", key.to_text()),
-        };
+        let damaged =
+            || StoreError::Damaged { what: format!("unsettled row of {}", key.to_text()) };
         Self::decode(&row).map(Some).ok_or_else(damaged)
     }
 
@@ -183,14 +180,7 @@ const PLACE_HEAD: usize = 9;
 impl Place {
     pub(crate) fn new(lane: Lane, time: Time, key: &PinKey) -> Self {
         let order = if lane == Lane::New { !time.0 } else { time.0 };
-        Self(
-            [
-                &[lane as u8],
-                order.to_be_bytes().as_slice(),
-                key.as_bytes(),
-            ]
-            .concat(),
-        )
+        Self([&[lane as u8], order.to_be_bytes().as_slice(), key.as_bytes()].concat())
     }
 
     pub(crate) fn from_stored(row: Vec<u8>) -> Self {
@@ -206,10 +196,7 @@ impl Place {
     }
 
     pub(crate) fn time(&self, lane: Lane) -> Time {
-        let order = self
-            .0
-            .get(1..PLACE_HEAD)
-            .and_then(|order| order.try_into().ok());
+        let order = self.0.get(1..PLACE_HEAD).and_then(|order| order.try_into().ok());
         let order = u64::from_be_bytes(order.unwrap_or_default());
         Time(if lane == Lane::New { !order } else { order })
     }
@@ -225,11 +212,7 @@ mod tests {
 
     #[test]
     fn rows_survive_and_long_words_are_cut_between_characters() {
-        for turn in [
-            Turn::New(Time(5)),
-            Turn::Due(Time(u64::MAX)),
-            Turn::HeldBack,
-        ] {
+        for turn in [Turn::New(Time(5)), Turn::Due(Time(u64::MAX)), Turn::HeldBack] {
             let row = Unsettled {
                 turn,
                 was_pinned: true,
@@ -238,13 +221,7 @@ mod tests {
                 ..Unsettled::new(Goal::Unpin, Time(9))
             };
             let back = Unsettled::decode(&row.encode()).unwrap();
-            assert_eq!(
-                back,
-                Unsettled {
-                    error: "é".repeat(128),
-                    ..row
-                }
-            );
+            assert_eq!(back, Unsettled { error: "é".repeat(128), ..row });
         }
         assert_eq!(Unsettled::decode(&[]), None);
     }

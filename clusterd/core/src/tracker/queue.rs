@@ -32,11 +32,7 @@ pub(crate) struct LaneFront {
 
 impl LaneFront {
     pub(crate) fn new(lane: Lane) -> Self {
-        Self {
-            lane,
-            front: BTreeSet::new(),
-            reach: Reach::Nothing,
-        }
+        Self { lane, front: BTreeSet::new(), reach: Reach::Nothing }
     }
 
     /// Notes a place that is in the store.
@@ -73,8 +69,7 @@ impl LaneFront {
             };
             let rows = store.scan(Space::Queue, &[self.lane as u8], after, READ_MAX)?;
             let is_all = rows.len() < READ_MAX;
-            self.front
-                .extend(rows.into_iter().map(|(row, _)| Place::from_stored(row)));
+            self.front.extend(rows.into_iter().map(|(row, _)| Place::from_stored(row)));
             self.reach = match self.front.last() {
                 Some(last) if !is_all => Reach::UpTo(last.clone()),
                 Some(_) | None => Reach::All,

@@ -4,7 +4,7 @@ use super::phase::{Goal, Lane, Place, Turn, Unsettled};
 use super::{Tracker, Work};
 use crate::input::HeldPin;
 use crate::pinset::key::PinKey;
-use crate::pinset::set::PinRow;
+use crate::pinset::pin_row::PinRow;
 use crate::store::{Space, Store, StoreError};
 use common::pin::PinMode;
 
@@ -73,10 +73,7 @@ impl Tracker {
             return Ok(());
         };
         let rows = work.store.scan(Space::Pins, &[], after, STEP_ROWS)?;
-        let last = rows
-            .last()
-            .filter(|_| rows.len() == STEP_ROWS)
-            .map(|(key, _)| key.clone());
+        let last = rows.last().filter(|_| rows.len() == STEP_ROWS).map(|(key, _)| key.clone());
         for (key, row) in rows {
             let is_ours = PinRow::parse(&row).is_some_and(|row| row.is_for(&self.peer));
             let key = PinKey::from_stored(key);
@@ -84,10 +81,7 @@ impl Tracker {
                 continue;
             }
             if Unsettled::load(work.store, &key)?.is_none() {
-                let lost = Unsettled {
-                    is_lost: true,
-                    ..Unsettled::new(Goal::Pin, work.now)
-                };
+                let lost = Unsettled { is_lost: true, ..Unsettled::new(Goal::Pin, work.now) };
                 self.write(work, &key, None, Some(&lost));
             }
         }
@@ -98,10 +92,7 @@ impl Tracker {
     /// Everything that waits for a due time is due now. Gives how many there are.
     pub(crate) fn recover_all<S>(&mut self, work: &Work<'_, S>) -> u64 {
         let start = Place::new(Lane::Unpin, work.now, &PinKey::from_stored(Vec::new()));
-        self.recovery = Some(Recovery {
-            lane: Lane::Unpin,
-            after: start,
-        });
+        self.recovery = Some(Recovery { lane: Lane::Unpin, after: start });
         work.counts.unsettled()
     }
 
@@ -110,9 +101,7 @@ impl Tracker {
             return Ok(());
         };
         let bytes = Some(after.as_bytes());
-        let rows = work
-            .store
-            .scan(Space::Queue, &[lane as u8], bytes, STEP_ROWS)?;
+        let rows = work.store.scan(Space::Queue, &[lane as u8], bytes, STEP_ROWS)?;
         let last = rows.last().map(|(row, _)| Place::from_stored(row.clone()));
         let is_end = rows.len() < STEP_ROWS;
         for (row, _) in rows {
@@ -122,10 +111,7 @@ impl Tracker {
             };
             let is_later = matches!(old.turn, Turn::Due(due) if due > work.now);
             if is_later && self.ops.of(&key).is_none() && !self.breaker.is_suspect(&key) {
-                let new = Unsettled {
-                    turn: Turn::Due(work.now),
-                    ..old.clone()
-                };
+                let new = Unsettled { turn: Turn::Due(work.now), ..old.clone() };
                 self.write(work, &key, Some(&old), Some(&new));
             }
         }
@@ -134,10 +120,7 @@ impl Tracker {
             (Some(after), lane) if !is_end => Some(Recovery { lane, after }),
             (_, Lane::Unpin) => {
                 let after = Place::new(Lane::Retry, work.now, &none);
-                Some(Recovery {
-                    lane: Lane::Retry,
-                    after,
-                })
+                Some(Recovery { lane: Lane::Retry, after })
             }
             (_, Lane::New | Lane::Retry | Lane::Expiry) => None,
         };

@@ -1,8 +1,11 @@
 //! Who has the next turn: starting operations as slots come free.
 
+use common::ids::Cid;
+use common::pin::{Depth, FastProvide, Pin};
+
 use super::ops::{Running, Slot};
 use super::phase::{Goal, Lane, Unsettled};
-use super::{Tracker, Work, pin_effect};
+use super::{Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{OpId, Time};
 use crate::pinset::key::PinKey;
@@ -127,6 +130,7 @@ impl Tracker {
                 }
             },
         };
+        let provide = self.provide.remove(key).unwrap_or_default();
         let op = self.ops.start(Running {
             key: key.clone(),
             cid,
@@ -137,7 +141,7 @@ impl Tracker {
             progress: (0, 0),
         });
         work.effects.push(match record {
-            Some(pin) => pin_effect(op, cid, pin),
+            Some(pin) => pin_effect(op, cid, pin, provide),
             None => Effect::IpfsUnpin { op, cid },
         });
         Ok(())
@@ -153,10 +157,7 @@ impl Tracker {
             return Some(self.paused_until);
         }
         let due = |lane, front: &super::queue::LaneFront| {
-            front
-                .peek()
-                .map(|place| place.time(lane))
-                .filter(|due| *due > self.pumped)
+            front.peek().map(|place| place.time(lane)).filter(|due| *due > self.pumped)
         };
         [
             self.audit.wake(self.pumped),
@@ -168,5 +169,22 @@ impl Tracker {
         .into_iter()
         .flatten()
         .min()
+    }
+}
+
+/// The effect that starts a pin.
+fn pin_effect(op: OpId, cid: Cid, pin: Pin, provide: FastProvide) -> Effect {
+    Effect::IpfsPin {
+        op,
+        cid,
+        mode: pin.depth.mode(),
+        levels: match pin.depth {
+            Depth::Levels(levels) => Some(levels.get()),
+            Depth::Recursive | Depth::Direct => None,
+        },
+        name: pin.name,
+        update_from: pin.update_from,
+        origins: pin.origins,
+        provide,
     }
 }

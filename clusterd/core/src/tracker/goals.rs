@@ -1,0 +1,146 @@
+//! What the pinset wants of Kubo, pin by pin: what is new, changed, gone, or reached.
+
+use common::pin::{FastProvide, Pin};
+
+use super::phase::{Goal, Turn, Unsettled};
+use super::{Outcome, Tracker, Work};
+use crate::effect::Effect;
+use crate::input::OpId;
+use crate::pinset::key::PinKey;
+use crate::store::{Store, StoreError};
+
+/// Most wishes kept; further pins go with Kubo's defaults.
+const WISHES_MAX: usize = 10_000;
+
+impl Tracker {
+    /// The record is new or changed and wanted here; `old` is the record before, if it was wanted here.
+    /// `local`: Kubo was given the content with its own pin a moment ago.
+    pub(crate) fn want<S: Store>(
+        &mut self,
+        work: &mut Work<'_, S>,
+        key: &PinKey,
+        pin: &Pin,
+        old: Option<&Pin>,
+        local: bool,
+    ) -> Result<(), StoreError> {
+        // A pin that was not wanted can only have an unpin pending: an import need not look.
+        let may_pend = old.is_some() || work.counts.unsettled() > work.counts.to_pin();
+        let unsettled = if may_pend { Unsettled::load(work.store, key)? } else { None };
+        let same_depth = old.is_some_and(|old| old.depth == pin.depth);
+        let same_for_kubo = same_depth && old.is_some_and(|old| old.name == pin.name);
+        if local && self.ops.of(key).is_none() {
+            return self.settle(work, key, unsettled.as_ref());
+        }
+        let new = match &unsettled {
+            None if same_for_kubo => return Ok(()),
+            None => Unsettled { was_pinned: same_depth, ..Unsettled::new(Goal::Pin, work.now) },
+            Some(before) if before.goal == Goal::Pin => {
+                if let Some((op, _)) = self.ops.of(key) {
+                    if same_for_kubo {
+                        return Ok(());
+                    }
+                    self.cancel(work, op);
+                }
+                let was_pinned = before.was_pinned && same_depth;
+                Unsettled { was_pinned, turn: Turn::New(work.now), ..before.clone() }
+            }
+            // A running unpin goes on; the pin has its turn when it ended.
+            Some(_) => Unsettled::new(Goal::Pin, work.now),
+        };
+        self.write(work, key, unsettled.as_ref(), Some(&new));
+        Ok(())
+    }
+
+    /// The pin is not wanted here any more. `held_back`: its blocks are needed until another is held.
+    pub(crate) fn let_go<S: Store>(
+        &mut self,
+        work: &mut Work<'_, S>,
+        key: &PinKey,
+        record: &Pin,
+        held_back: bool,
+    ) -> Result<(), StoreError> {
+        let unsettled = Unsettled::load(work.store, key)?;
+        if let Some((op, running)) = self.ops.of(key) {
+            if running.goal == Goal::Pin {
+                self.cancel(work, op);
+            }
+        }
+        self.provide.remove(key);
+        let turn = if held_back { Turn::HeldBack } else { Turn::New(work.now) };
+        let new = Unsettled { turn, ..Unsettled::new(Goal::Unpin, work.now) };
+        self.write(work, key, unsettled.as_ref(), Some(&new));
+        if unsettled.is_some_and(|unsettled| unsettled.frees_source) {
+            self.free_source(work, record)?;
+        }
+        work.outcomes.push(Outcome::Withdrawn(key.clone()));
+        Ok(())
+    }
+
+    /// The pin is held: its row goes, and what it replaced is let go.
+    pub(crate) fn settle<S: Store>(
+        &mut self,
+        work: &mut Work<'_, S>,
+        key: &PinKey,
+        unsettled: Option<&Unsettled>,
+    ) -> Result<(), StoreError> {
+        if let Some(unsettled) = unsettled {
+            self.write(work, key, Some(unsettled), None);
+            if unsettled.frees_source {
+                if let Some(record) = work.pinset.pin(work.store, key)? {
+                    self.free_source(work, &record)?;
+                }
+            }
+        }
+        self.audit.settled(key);
+        work.outcomes.push(Outcome::Settled(key.clone(), Goal::Pin));
+        Ok(())
+    }
+
+    fn free_source<S: Store>(
+        &mut self,
+        work: &mut Work<'_, S>,
+        record: &Pin,
+    ) -> Result<(), StoreError> {
+        let Some(source) = record.update_from else {
+            return Ok(());
+        };
+        let key = PinKey::from_cid(&source);
+        let Some(old) = Unsettled::load(work.store, &key)? else {
+            return Ok(());
+        };
+        if old.turn == Turn::HeldBack {
+            let new = Unsettled { turn: Turn::New(work.now), ..old.clone() };
+            self.write(work, &key, Some(&old), Some(&new));
+        }
+        Ok(())
+    }
+
+    fn cancel<S: Store>(&mut self, work: &mut Work<'_, S>, op: OpId) {
+        if self.ops.end(op).is_some() {
+            work.effects.push(Effect::IpfsCancel { op });
+        }
+    }
+
+    /// Keeps a client's wish until the operation starts.
+    pub(crate) fn wish(&mut self, key: &PinKey, provide: FastProvide) {
+        if !provide.is_default() && self.provide.len() < WISHES_MAX {
+            self.provide.insert(key.clone(), provide);
+        }
+    }
+
+    /// Tries one pin again now.
+    pub(crate) fn recover<S: Store>(
+        &mut self,
+        work: &mut Work<'_, S>,
+        key: &PinKey,
+    ) -> Result<bool, StoreError> {
+        let Some(old) = Unsettled::load(work.store, key)? else {
+            return Ok(false);
+        };
+        if self.ops.of(key).is_none() && old.turn != Turn::HeldBack {
+            let new = Unsettled { turn: Turn::New(work.now), ..old.clone() };
+            self.write(work, key, Some(&old), Some(&new));
+        }
+        Ok(true)
+    }
+}
