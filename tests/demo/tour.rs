@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result
 
 fn free_port(number: u16) -> Result<Port, HarnessError> {
     Port::chosen(number).map_err(|reason| HarnessError::Missing {
-        what: format!("a port for the proxy ({reason})"),
+        what: reason.to_string(),
         fix: format!(
             "end the program that has it (another demo, a proxyd, an ipfs-cluster?), or choose \
              another port: cargo demo -- --port {}",

@@ -17,7 +17,7 @@ pub fn find(name: &str) -> Result<PathBuf, HarnessError> {
         return Ok(binary);
     }
     Err(HarnessError::Missing {
-        what: format!("{name} ({})", binary.display()),
+        what: format!("{} is not built", binary.display()),
         fix: "run `cargo test` for the whole workspace, or `cargo build` first".to_owned(),
     })
 }

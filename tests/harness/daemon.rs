@@ -217,7 +217,7 @@ impl Daemon {
         self.program.take().map_or_else(
             || {
                 Err(HarnessError::Missing {
-                    what: self.name.into(),
+                    what: format!("{} does not run", self.name),
                     fix: "start it".into(),
                 })
             },

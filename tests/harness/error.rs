@@ -17,10 +17,10 @@ pub enum HarnessError {
         /// Its reason.
         source: io::Error,
     },
-    /// A tool that somebody must install is not there.
-    #[error("{what} is missing: {fix}")]
+    /// Something that people must provide is not there.
+    #[error("{what}: {fix}")]
     Missing {
-        /// The tool.
+        /// What is missing, as a clause.
         what: String,
         /// What to do about it.
         fix: String,

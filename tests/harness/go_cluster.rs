@@ -28,42 +28,62 @@ pub fn ctl(control_socket: &Path) -> Result<Command, HarnessError> {
     Ok(command)
 }
 
-/// One `ipfs-cluster-service` of a cluster of its own, in CRDT mode, with its proxy and REST API.
+/// Files and ports of one `ipfs-cluster-service`: a cluster of its own, in CRDT mode.
 #[derive(Debug)]
-pub struct GoCluster {
-    program: Program,
+pub struct GoHome {
+    binary: PathBuf,
+    home: PathBuf,
+    log: PathBuf,
     rest: Port,
     proxy: Port,
-    _swarm: Port,
+    swarm: Port,
 }
 
-impl GoCluster {
-    /// Starts one beside `kubo`, with its files in `directory`.
+impl GoHome {
+    /// Makes one in `directory` for a cluster beside `kubo`; its proxy stands before `upstream`, a
+    /// multiaddr.
     ///
     /// # Errors
-    /// When it cannot be had or does not start.
-    pub fn start(directory: &Path, kubo: &Kubo) -> Result<Self, HarnessError> {
-        let binary = peers::cluster_service()?;
-        let home = directory.join("go-cluster");
-        let (rest, proxy, swarm) = (Port::reserve()?, Port::reserve()?, Port::reserve()?);
-        let init = Command::new(&binary)
-            .args(["--config".as_ref(), home.as_os_str()])
-            .args(["init", "--consensus", "crdt", "--randomports"])
-            .output()
-            .map_err(HarnessError::io("run ipfs-cluster-service init"))?;
-        if !init.status.success() {
-            return Err(HarnessError::Failed {
-                command: "ipfs-cluster-service init".to_owned(),
-                status: init.status.to_string(),
-                output: String::from_utf8_lossy(&init.stderr).into_owned(),
-            });
-        }
-        configure(&home.join("service.json"), kubo, [&rest, &proxy, &swarm])?;
-        let mut command = Command::new(&binary);
-        command.arg("--config").arg(&home).arg("daemon");
-        let log: PathBuf = directory.join("go-cluster.log");
-        let mut program = Program::start("ipfs-cluster-service", command, &log)?;
-        let client = Client::tcp(rest.number());
+    /// When the program cannot be had or fails.
+    pub fn make(directory: &Path, kubo: &Kubo, upstream: &str) -> Result<Self, HarnessError> {
+        let made = Self {
+            binary: peers::cluster_service()?,
+            home: directory.join("go-cluster"),
+            log: directory.join("go-cluster.log"),
+            rest: Port::reserve()?,
+            proxy: Port::reserve()?,
+            swarm: Port::reserve()?,
+        };
+        made.run(&["init", "--consensus", "crdt", "--randomports"])?;
+        let ports = [&made.rest, &made.proxy, &made.swarm];
+        configure(&made.home.join("service.json"), kubo, upstream, ports)?;
+        Ok(made)
+    }
+
+    /// Replaces its pinset by the records of an exported state, as an operator does: while it is
+    /// down.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn import(&self, state: &Path) -> Result<(), HarnessError> {
+        self.run(&["state", "import", "--force", &state.to_string_lossy()])
+    }
+
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.home
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// When it ends or does not answer in time.
+    pub fn start(self) -> Result<GoCluster, HarnessError> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(&self.home).arg("daemon");
+        let mut program = Program::start("ipfs-cluster-service", command, &self.log)?;
+        let client = Client::tcp(self.rest.number());
         wait::until(
             "Go ipfs-cluster's answer to `id`",
             Duration::from_secs(60),
@@ -73,24 +93,56 @@ impl GoCluster {
                 (Ok(()), Ok(_) | Err(_)) => None,
             },
         )??;
-        Ok(Self {
+        Ok(GoCluster {
             program,
-            rest,
-            proxy,
-            _swarm: swarm,
+            home: self,
         })
+    }
+
+    fn run(&self, args: &[&str]) -> Result<(), HarnessError> {
+        let output = Command::new(&self.binary)
+            .arg("--config")
+            .arg(&self.home)
+            .args(args)
+            .output()
+            .map_err(HarnessError::io("run ipfs-cluster-service"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(HarnessError::Failed {
+            command: format!("ipfs-cluster-service {}", args.join(" ")),
+            status: output.status.to_string(),
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+}
+
+/// A running `ipfs-cluster-service`, with its proxy and REST API.
+#[derive(Debug)]
+pub struct GoCluster {
+    program: Program,
+    home: GoHome,
+}
+
+impl GoCluster {
+    /// Starts one beside `kubo`, with its files in `directory`.
+    ///
+    /// # Errors
+    /// When it cannot be had or does not start.
+    pub fn start(directory: &Path, kubo: &Kubo) -> Result<Self, HarnessError> {
+        GoHome::make(directory, kubo, &kubo.api())?.start()
     }
 
     /// The port of its REST API.
     #[must_use]
     pub fn rest_port(&self) -> u16 {
-        self.rest.number()
+        self.home.rest.number()
     }
 
     /// The port of its IPFS proxy.
     #[must_use]
     pub fn proxy_port(&self) -> u16 {
-        self.proxy.number()
+        self.home.proxy.number()
     }
 
     /// The running daemon.
@@ -101,7 +153,12 @@ impl GoCluster {
 }
 
 /// Points its configuration at `kubo` and at our ports; nothing but 127.0.0.1 is used.
-fn configure(file: &Path, kubo: &Kubo, ports: [&Port; 3]) -> Result<(), HarnessError> {
+fn configure(
+    file: &Path,
+    kubo: &Kubo,
+    upstream: &str,
+    ports: [&Port; 3],
+) -> Result<(), HarnessError> {
     let text = fs::read_to_string(file).map_err(HarnessError::io("read service.json"))?;
     let mut config: Value =
         serde_json::from_str(&text).map_err(|error| HarnessError::Unreadable {
@@ -111,7 +168,7 @@ fn configure(file: &Path, kubo: &Kubo, ports: [&Port; 3]) -> Result<(), HarnessE
     let [rest, proxy, swarm] = ports.map(|port| format!("/ip4/127.0.0.1/tcp/{}", port.number()));
     config["api"]["restapi"]["http_listen_multiaddress"] = json!(rest);
     config["api"]["ipfsproxy"]["listen_multiaddress"] = json!(proxy);
-    config["api"]["ipfsproxy"]["node_multiaddress"] = json!(kubo.api());
+    config["api"]["ipfsproxy"]["node_multiaddress"] = json!(upstream);
     config["cluster"]["listen_multiaddress"] = json!([swarm]);
     config["cluster"]["mdns_interval"] = json!("0s");
     config["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = json!(kubo.api());

@@ -21,5 +21,6 @@ pub mod scale;
 pub mod sockets;
 pub mod stack;
 pub mod stream;
+pub mod usage;
 pub mod volume;
 pub mod wait;

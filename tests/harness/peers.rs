@@ -51,7 +51,7 @@ pub fn kubo() -> Result<PathBuf, HarnessError> {
         return match KUBO.version_of(&binary) {
             Some(_) => Ok(binary),
             None => Err(HarnessError::Missing {
-                what: format!("Kubo at $IPFS_BIN ({})", binary.display()),
+                what: format!("$IPFS_BIN ({}) does not run", binary.display()),
                 fix: "let IPFS_BIN name an `ipfs` program that runs, or unset it".to_owned(),
             }),
         };
@@ -144,7 +144,7 @@ impl Peer {
         go.args([&fresh, Path::new(self.package)])
             .current_dir(&module);
         let status = run_to_end("go build", go).map_err(|_| HarnessError::Missing {
-            what: format!("Go, to build {name} {version} with,"),
+            what: format!("Go is missing, and {name} {version} must be built"),
             fix: "install Go 1.26 or newer (https://go.dev/dl); for Kubo it also helps to put \
                   `ipfs` 0.42 into PATH or to name it in IPFS_BIN"
                 .to_owned(),
@@ -169,7 +169,7 @@ pub fn cache_directory() -> Result<PathBuf, HarnessError> {
     match std::env::var_os("HOME") {
         Some(home) => Ok(PathBuf::from(home).join(".cache/composite")),
         None => Err(HarnessError::Missing {
-            what: "the variable HOME".to_owned(),
+            what: "the variable HOME is not set".to_owned(),
             fix: "set it: built programs are kept in $HOME/.cache/composite".to_owned(),
         }),
     }

@@ -45,7 +45,7 @@ impl Port {
             }
         }
         Err(HarnessError::Missing {
-            what: "a free TCP port".to_owned(),
+            what: "no TCP port is free".to_owned(),
             fix: format!("end what listens on ports {FIRST} to {}", FIRST + COUNT - 1),
         })
     }

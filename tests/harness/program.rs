@@ -1,4 +1,4 @@
-//! One running program: its process id, its log, its memory, and how it ends.
+//! One running program: its process id, its log, and how it ends.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,6 @@ use crate::wait;
 /// How much of a log an error or a failed test shows.
 const TAIL_LINES: usize = 60;
 
-/// Linux counts processor time for user space in hundredths of a second, on every machine.
-const MILLIS_A_TICK: u64 = 10;
-
 /// Programs that run, by process id, for [`kill_all`].
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
@@ -30,18 +27,8 @@ pub struct Program {
     log: PathBuf,
 }
 
-/// Memory of a process, in KiB. Source: proc(5), `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    /// Resident now.
-    pub resident: u64,
-    /// The most that was ever resident.
-    pub peak: u64,
-}
-
 impl Program {
-    /// Starts `command`, with what it says on both outputs appended to `log`. Outputs that the
-    /// caller has set are left alone when `keep_stdout`.
+    /// Starts `command`, with what it says on both outputs appended to `log`.
     ///
     /// # Errors
     /// When the log cannot be opened or the program cannot be started.
@@ -73,6 +60,12 @@ impl Program {
             child,
             log: log.to_owned(),
         })
+    }
+
+    /// What it is called in errors and logs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its process id.
@@ -143,73 +136,6 @@ impl Program {
         fs::read(&self.log)
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .unwrap_or_default()
-    }
-
-    /// Its memory.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn memory(&self) -> Result<Memory, HarnessError> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).map_err(
-            HarnessError::io(format!("read the memory of {}", self.name)),
-        )?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().trim_end_matches(" kB").parse().ok()
-        };
-        match (field("VmRSS:"), field("VmHWM:")) {
-            (Some(resident), Some(peak)) => Ok(Memory { resident, peak }),
-            (None, _) | (_, None) => Err(HarnessError::Unreadable {
-                what: "a process status",
-                found: status,
-            }),
-        }
-    }
-
-    /// The processor time it has used. Source: proc(5), `stat`, fields 14 and 15.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn cpu_time(&self) -> Result<Duration, HarnessError> {
-        let stat = self.proc_file("stat")?;
-        // The name, in parentheses, may hold spaces; what follows it begins with field 3.
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        let ticks = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok());
-        Ok(Duration::from_millis(ticks.sum::<u64>() * MILLIS_A_TICK))
-    }
-
-    /// Bytes it has written to files and sockets with `write`. Source: proc(5), `io`.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn bytes_written(&self) -> Result<u64, HarnessError> {
-        let io = self.proc_file("io")?;
-        let written = io
-            .lines()
-            .find_map(|line| line.strip_prefix("wchar: ")?.parse().ok());
-        written.ok_or(HarnessError::Unreadable {
-            what: "a process's I/O counts",
-            found: io,
-        })
-    }
-
-    /// How many descriptors it has open.
-    ///
-    /// # Errors
-    /// When the process is gone.
-    pub fn descriptors(&self) -> Result<usize, HarnessError> {
-        let attempt = HarnessError::io(format!("count the descriptors of {}", self.name));
-        fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .map_err(attempt)
-            .map(Iterator::count)
-    }
-
-    fn proc_file(&self, name: &str) -> Result<String, HarnessError> {
-        fs::read_to_string(format!("/proc/{}/{name}", self.pid()))
-            .map_err(HarnessError::io(format!("read {name} of {}", self.name)))
     }
 }
 
