@@ -12,6 +12,8 @@ use crate::ipfs::address::Address;
 
 mod raw;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod tests;
 
 use raw::RawConfig;

@@ -17,5 +17,7 @@ pub mod lifecycle;
 #[cfg(feature = "io")]
 pub mod log;
 pub mod pin;
+#[cfg(feature = "io")]
+pub mod shipped;
 pub mod status;
 pub mod units;

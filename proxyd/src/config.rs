@@ -209,6 +209,9 @@ fn tls_files(tls: Spanned<RawTls>, faults: &mut Faults) -> Option<TlsFiles> {
 }
 
 #[cfg(test)]
+mod shipped;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -160,10 +160,10 @@ pub(super) struct StatusArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RecoverArgs {
-    /// CIDs to try again
-    #[arg(value_name = "CID", value_parser = cid, required_unless_present = "all")]
+    /// CIDs to try again; without any, everything that failed
+    #[arg(value_name = "CID", value_parser = cid)]
     pub(super) cids: Vec<String>,
-    /// Try everything again that failed
+    /// The same as giving no CID
     #[arg(long, conflicts_with = "cids")]
     pub(super) all: bool,
     /// At this peer alone

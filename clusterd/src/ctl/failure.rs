@@ -117,6 +117,8 @@ impl Failure {
             Self::ReaderGone => code::OK,
             Self::System { .. } | Self::File { .. } => code::FAILED,
             Self::Usage(_) => code::USAGE,
+            // A Go peer gives no reason, but a status.
+            Self::Call(ClientError::Refused(error)) if error.status == 404 => code::NOT_PINNED,
             Self::Call(ClientError::Refused(error)) => match error.reason {
                 ErrorCode::NotFound | ErrorCode::NotPinned | ErrorCode::PinFailed => {
                     code::NOT_PINNED

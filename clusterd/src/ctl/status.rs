@@ -152,7 +152,7 @@ pub(super) async fn recover(
     out: &mut Output,
 ) -> Result<u8, Failure> {
     let filter = StatusFilter::default();
-    if !args.all {
+    if !args.all && !args.cids.is_empty() {
         let mut infos = Vec::with_capacity(args.cids.len());
         for cid in &args.cids {
             let call = with_local(Call::new(api::RECOVER, &[cid]), args.local);
