@@ -1,9 +1,30 @@
 //! Decides for each request: refuse it, answer it ourselves, or pass it on.
 
+use std::sync::Arc;
+
 use crate::exchange::Exchange;
-use crate::relay::{self, Edits};
+use crate::guard::Passage;
+use crate::{intercept, relay};
 
 /// Answers one request, in whichever way.
 pub async fn serve(exchange: &mut Exchange) {
-    relay::forward(exchange, &Edits::default()).await;
+    let worker = Arc::clone(&exchange.worker);
+    let guard = &worker.context.guard;
+    let edits = match guard
+        .passage(&exchange.head, exchange.door, &worker.upstream)
+        .await
+    {
+        Passage::Open(edits) => edits,
+        Passage::Refused(refusal) => {
+            if refusal.send(exchange).await.is_err() {
+                exchange.reply.abort();
+            }
+            return;
+        }
+    };
+    match intercept::find(&exchange.head) {
+        // Boxed, as passing on is the common way and needs less room.
+        Some(found) => Box::pin(intercept::serve(found, exchange, &edits)).await,
+        None => relay::forward(exchange, &edits).await,
+    }
 }

@@ -3,11 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+pub mod cluster;
 pub mod config;
 pub mod dispatch;
 pub mod exchange;
+--
+pub mod guard;
 pub mod h1;
+pub mod headers;
+pub mod intercept;
 pub mod relay;
+pub mod reply;
+pub mod roots;
 pub mod run;
 pub mod server;
 pub mod stream;

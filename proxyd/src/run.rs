@@ -13,7 +13,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::Config;
+use crate::config::{Config, Wait};
+use crate::guard::credential::{self, CredentialError};
+use crate::intercept::Context;
 use crate::server::{self, House, ListenError, Worker};
 use crate::tls::{Tls, TlsError};
 
@@ -30,6 +32,8 @@ enum RunError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
+    Credential(#[from] CredentialError),
+    #[error(transparent)]
     Activation(#[from] ActivationError),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -44,7 +48,7 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> i32 {
         match self {
-            Self::Config(_) | Self::Tls(_) | Self::NoListener => exit::CONFIG,
+            Self::Config(_) | Self::Tls(_) | Self::Credential(_) | Self::NoListener => exit::CONFIG,
             Self::Activation(_) | Self::Listen(_) | Self::Start(_) => exit::FAILURE,
         }
     }
@@ -72,7 +76,7 @@ pub fn run(args: &DaemonArgs) -> i32 {
 }
 
 fn check(config: &Config) -> i32 {
-    match load_tls(config) {
+    match load_tls(config).and_then(|_| Ok(credential::load()?)) {
         Ok(_) => exit::OK,
         Err(error) => complain(&error),
     }
@@ -89,6 +93,12 @@ fn complain(error: &RunError) -> i32 {
 
 fn serve(config: Config) -> Result<(), RunError> {
     let tls = load_tls(&config)?;
+    let context = Context::new(
+        &config.cluster,
+        config.wait == Wait::Accepted,
+        config.extract_headers_extra.clone(),
+        credential::load()?,
+    );
     // First of all, before other descriptors take these numbers.
     let listeners = listeners(activation::take()?, &config)?;
     raise_descriptor_limit();
@@ -104,18 +114,19 @@ fn serve(config: Config) -> Result<(), RunError> {
             .map(server::clone)
             .collect::<io::Result<Vec<_>>>()?;
         let (config, house, tls) = (Arc::clone(&config), Arc::clone(&house), tls.clone());
+        let context = Arc::clone(&context);
         let runtime = self::runtime()?;
         others.push(
             std::thread::Builder::new()
                 .name("serve".to_owned())
                 .spawn(move || {
                     runtime.block_on(async {
-                        server::run(Worker::new(config, house), listeners, tls).await
+                        server::run(Worker::new(config, house, context), listeners, tls).await
                     });
                 })?,
         );
     }
-    let worker = Worker::new(Arc::clone(&config), Arc::clone(&house));
+    let worker = Worker::new(Arc::clone(&config), Arc::clone(&house), context);
     announce(&listeners, &config);
     runtime.block_on(async {
         let stop = async {

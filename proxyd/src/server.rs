@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::exchange::Door;
+use crate::intercept::Context;
 use crate::tls::Tls;
 use crate::upstream::Upstream;
 
@@ -38,6 +39,8 @@ pub struct Worker {
     pub config: Arc<Config>,
     /// The Kubo beside us.
     pub upstream: Arc<Upstream>,
+    /// What intercepted calls need; one for all threads.
+    pub context: Arc<Context>,
     seats: Arc<Seats>,
     house: Arc<House>,
 }
@@ -102,12 +105,13 @@ impl House {
 impl Worker {
     /// Everything that one thread needs; call it inside the thread's runtime.
     #[must_use]
-    pub fn new(config: Arc<Config>, house: Arc<House>) -> Arc<Self> {
+    pub fn new(config: Arc<Config>, house: Arc<House>, context: Arc<Context>) -> Arc<Self> {
         let upstream = Upstream::new(config.ipfs.clone(), config.connect_time_max);
         let seats = Seats::new(Arc::clone(&house.connections), Arc::clone(&house.left));
         Arc::new(Self {
             config,
             upstream,
+            context,
             seats,
             house,
         })

@@ -1,0 +1,257 @@
+//! Calls to clusterd on the proxy socket, with the words that a client gets when they fail.
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::api;
+use common::api::client::{Call, Chunks, Client, ClientError, Lines, PATIENCE};
+use common::api::proxy::{
+    PinAdd, PinAddEvent, PinLookup, PinLookupEvent, PinLs, PinRm, PinUpdate, Pins, RepoGcEvent,
+    RepoStat,
+};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+/// How often a waiting call is made again after clusterd broke it off: a restart breaks it once.
+const REPEATS_MAX: u32 = 20;
+/// Pause before that.
+const REPEAT_AFTER: Duration = Duration::from_millis(100);
+
+/// The clusterd beside us. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    client: Client,
+}
+
+/// An error in the words that the client gets: Kubo's own where clusterd has them.
+pub type Words = String;
+
+impl Cluster {
+    /// Nothing is connected yet.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self {
+            client: Client::new(socket, PATIENCE),
+        }
+    }
+
+    /// Asks for pins; their progress comes as events.
+    #[must_use]
+    pub fn pin_add(&self, request: PinAdd, deadline: Option<Instant>) -> PinWait {
+        PinWait {
+            client: self.client.clone(),
+            request,
+            deadline,
+            lines: None,
+            repeats: 0,
+        }
+    }
+
+    /// Unpins.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn pin_rm(&self, request: &PinRm) -> Result<Vec<String>, Words> {
+        let call = json(Call::new(api::PROXY_PIN_RM, &[]), request)?.repeatable();
+        Ok(self.ask::<Pins>(&call).await?.pins)
+    }
+
+    /// Replaces a pin.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn pin_update(&self, request: &PinUpdate) -> Result<Vec<String>, Words> {
+        let call = json(Call::new(api::PROXY_PIN_UPDATE, &[]), request)?.repeatable();
+        Ok(self.ask::<Pins>(&call).await?.pins)
+    }
+
+    /// Lists pins as compact lines; see [`api::proxy::PinLine`].
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn pin_ls(&self, query: &PinLs) -> Result<Chunks, Words> {
+        let mut call = Call::new(api::PROXY_PIN_LS, &[]);
+        if let Some(mode) = query.mode {
+            call = call.query([("mode", mode.as_str())]);
+        }
+        if let Some(name) = &query.name {
+            call = call.query([("name", name.as_str())]);
+        }
+        Ok(self.client.send(&call).await.map_err(words)?.chunks())
+    }
+
+    /// Looks single pins up: those found, in order, and the error that ended it, if any.
+    ///
+    /// # Errors
+    /// What the client is told when nothing could be looked up.
+    pub async fn pin_lookup(&self, request: &PinLookup) -> Result<Lookup, Words> {
+        let call = json(Call::new(api::PROXY_PIN_LOOKUP, &[]), request)?.repeatable();
+        let mut lines = self.client.send(&call).await.map_err(words)?.lines();
+        let mut lookup = Lookup {
+            found: Vec::new(),
+            error: None,
+        };
+        while let Some(event) = lines.next_json::<PinLookupEvent>().await.map_err(words)? {
+            match event {
+                PinLookupEvent::Found { cid, kind, name } => {
+                    lookup.found.push(Found { cid, kind, name });
+                }
+                PinLookupEvent::Error(error) => {
+                    lookup.error = Some(error.message);
+                    return Ok(lookup);
+                }
+            }
+        }
+        if lookup.found.len() < request.args.len() {
+            return Err("clusterd broke off the call".to_owned());
+        }
+        Ok(lookup)
+    }
+
+    /// Sums the repositories.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn repo_stat(&self, size_only: bool) -> Result<RepoStat, Words> {
+        let flag = if size_only { "true" } else { "false" };
+        self.ask(&Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)]))
+            .await
+    }
+
+    /// Collects garbage on every peer.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn repo_gc(&self) -> Result<Garbage, Words> {
+        let call = Call::new(api::PROXY_REPO_GC, &[]);
+        Ok(Garbage {
+            lines: self.client.send(&call).await.map_err(words)?.lines(),
+        })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Words> {
+        self.client
+            .send(call)
+            .await
+            .map_err(words)?
+            .json()
+            .await
+            .map_err(words)
+    }
+}
+
+/// A pin that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Canonical text of the CID.
+    pub cid: String,
+    /// `recursive`, `direct` or `indirect through …`.
+    pub kind: String,
+    /// Its name; empty for none.
+    pub name: String,
+}
+
+/// What a lookup gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The first arguments, as long as they are pinned.
+    pub found: Vec<Found>,
+    /// Why the next one ended it.
+    pub error: Option<Words>,
+}
+
+/// A garbage collection under way.
+#[derive(Debug)]
+pub struct Garbage {
+    lines: Lines,
+}
+
+impl Garbage {
+    /// Next event; the last is [`RepoGcEvent::Done`]. Cancel-safe.
+    ///
+    /// # Errors
+    /// The collection was broken off.
+    pub async fn next(&mut self) -> Result<RepoGcEvent, Words> {
+        let event = self.lines.next_json().await.map_err(words)?;
+        event.ok_or_else(|| "clusterd broke off the garbage collection".to_owned())
+    }
+}
+
+/// A wait for pins. It survives a restart of clusterd, as asking for the same pin again changes nothing.
+#[derive(Debug)]
+pub struct PinWait {
+    client: Client,
+    request: PinAdd,
+    deadline: Option<Instant>,
+    lines: Option<Lines>,
+    repeats: u32,
+}
+
+impl PinWait {
+    /// Next event; after `Pinned` or `Error` comes none. Not cancel-safe while a call is being made;
+    /// dropping it leaves accepted pins accepted.
+    ///
+    /// # Errors
+    /// What the client is told when clusterd cannot be asked.
+    pub async fn next(&mut self) -> Result<PinAddEvent, Words> {
+        loop {
+            if self.lines.is_none() {
+                self.lines = Some(self.send().await?);
+            }
+            let Some(lines) = &mut self.lines else {
+                continue;
+            };
+            match lines.next_json::<PinAddEvent>().await {
+                Ok(Some(event)) => return Ok(event),
+                Err(error @ (ClientError::Unintelligible { .. } | ClientError::Refused(_))) => {
+                    return Err(words(error));
+                }
+                Ok(None) | Err(_) if self.repeats < REPEATS_MAX => {
+                    self.repeats += 1;
+                    self.lines = None;
+                    tokio::time::sleep(REPEAT_AFTER).await;
+                }
+                Ok(None) => return Err("clusterd broke off the call".to_owned()),
+                Err(error) => return Err(words(error)),
+            }
+        }
+    }
+
+    /// Waits for the end, without looking at progress: the CIDs.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn end(mut self) -> Result<Vec<String>, Words> {
+        loop {
+            match self.next().await? {
+                PinAddEvent::Progress { .. } => {}
+                PinAddEvent::Pinned(cids) => return Ok(cids),
+                PinAddEvent::Error(error) => return Err(error.message),
+            }
+        }
+    }
+
+    async fn send(&mut self) -> Result<Lines, Words> {
+        self.request.timeout_ms = self.deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+        });
+        let call = json(Call::new(api::PROXY_PIN_ADD, &[]), &self.request)?.repeatable();
+        Ok(self.client.send(&call).await.map_err(words)?.lines())
+    }
+}
+
+fn json(call: Call, body: &impl serde::Serialize) -> Result<Call, Words> {
+    call.json(body).map_err(words)
+}
+
+fn words(error: ClientError) -> Words {
+    match error {
+        ClientError::Refused(error) => error.message,
+        other @ (ClientError::Unreachable { .. }
+        | ClientError::Denied { .. }
+        | ClientError::Broken { .. }
+        | ClientError::Unintelligible { .. }
+        | ClientError::Unsendable { .. }) => other.to_string(),
+    }
+}

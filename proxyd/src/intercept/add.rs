@@ -1,0 +1,128 @@
+//! `add`: Kubo adds with every option it has; the roots are pinned in the cluster.
+
+use std::io;
+
+use common::kubo::command::ADD;
+use common::kubo::text;
+use common::kubo::value::{Encoding, Record, Value, field, optional};
+use serde::Deserialize;
+
+use super::Context;
+use super::upload::{self, ROOTS_MAX, Upload, Watch};
+use crate::exchange::Exchange;
+use crate::relay::{self, Edits};
+use crate::roots::Roots;
+
+/// Answers the request; without a pin it is Kubo's alone.
+///
+/// # Errors
+/// The client is gone, or the answer was cut.
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    edits: &Edits,
+    context: &Context,
+) -> io::Result<()> {
+    let upload = Upload::read(exchange, &ADD, &["silent"])
+        .filter(|u| u.options.flag("pin") != Some(false) && !u.options.is_set("only-hash"));
+    let Some(upload) = upload else {
+        relay::forward(exchange, edits).await;
+        return Ok(());
+    };
+    let mut watch = Added { upload: &upload, context, roots: Roots::default() };
+    upload::serve(exchange, edits, &upload, &mut watch).await
+}
+
+struct Added<'a> {
+    upload: &'a Upload,
+    context: &'a Context,
+    roots: Roots,
+}
+
+/// One line of Kubo's answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct Event {
+    name: String,
+    hash: String,
+    bytes: u64,
+    size: String,
+    mode: String,
+    mtime: u64,
+    mtime_nsecs: u64,
+}
+
+impl Added<'_> {
+    async fn pin(&mut self) -> Result<(), String> {
+        let name = self.upload.options.text("pin-name");
+        self.upload.pin(self.roots.take(), name, self.context).await
+    }
+}
+
+impl Watch for Added<'_> {
+    async fn see(&mut self, line: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        self.roots.see(line);
+        if self.roots.len() >= ROOTS_MAX && !self.upload.options.is_set("wrap-with-directory") {
+            self.pin().await?;
+        }
+        Ok(None)
+    }
+
+    async fn end(&mut self) -> Result<(), String> {
+        self.pin().await
+    }
+
+    fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {
+        let upload = self.upload;
+        if upload.options.is_set("silent") {
+            return Ok(Vec::new());
+        }
+        let canonical = upload.base.is_canonical();
+        if upload.encoding == Encoding::Json && canonical {
+            return Ok([line, b"\n"].concat());
+        }
+        let event: Event = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        let hash = upload.base.rewrite(&event.hash);
+        if upload.encoding == Encoding::Json {
+            return Ok(replaced(line, &event.hash, &hash));
+        }
+        let record = Record {
+            name: "AddEvent",
+            fields: vec![
+                field("Name", Value::Text(event.name)),
+                optional("Hash", Value::Text(hash)),
+                optional("Bytes", Value::Number(event.bytes, "int64")),
+                optional("Size", Value::Text(event.size)),
+                optional("Mode", Value::Text(event.mode)),
+                optional("Mtime", Value::Number(event.mtime, "int64")),
+                optional("MtimeNsecs", Value::Number(event.mtime_nsecs, "int")),
+            ],
+        };
+        let mut out = Vec::new();
+        record.render(upload.encoding, &mut out);
+        Ok(out)
+    }
+}
+
+/// The line with another hash; members that are not known here stay.
+fn replaced(line: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let quoted = |hash: &str| {
+        let mut member = b"\"Hash\":".to_vec();
+        text::push_json(&mut member, hash);
+        String::from_utf8_lossy(&member).into_owned()
+    };
+    let line = String::from_utf8_lossy(line);
+    (line.replacen(&quoted(old), &quoted(new), 1) + "\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_written_anew_and_nothing_else() {
+        let line = br#"{"Name":"QmA","Hash":"QmA","Size":"9","New":true}"#;
+        let shown = String::from_utf8(replaced(line, "QmA", "bafyA")).unwrap();
+        assert_eq!(shown, "{\"Name\":\"QmA\",\"Hash\":\"bafyA\",\"Size\":\"9\",\"New\":true}\n");
+    }
+}

@@ -1,0 +1,243 @@
+//! The intercepted endpoints: one table, total dispatch.
+
+mod add;
+mod block_put;
+mod dag_import;
+mod dag_put;
+mod indirect;
+mod lines;
+mod listing;
+mod pin_add;
+mod pin_ls;
+mod pin_rm;
+mod pin_update;
+mod repo_gc;
+mod repo_stat;
+mod request;
+mod upload;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::kubo::command::{self, Command};
+use common::kubo::path::Target;
+
+use crate::cluster::Cluster;
+use crate::exchange::Exchange;
+use crate::guard::authorizations::Authorizations;
+use crate::guard::{Guard, Verdict};
+use crate::h1::head::RequestHead;
+use crate::relay::Edits;
+use crate::reply;
+
+use request::{Fault, Request};
+
+/// What all intercepted calls share.
+#[derive(Debug)]
+pub struct Context {
+    /// Who may call.
+    pub guard: Arc<Guard>,
+    /// clusterd.
+    pub cluster: Cluster,
+    /// Whether pins are answered once accepted (the setting `wait = "accepted"`), not once pinned.
+    pub accepted: bool,
+}
+
+impl Context {
+    /// `socket` is clusterd's proxy socket; `extra` the setting `extract_headers_extra`.
+    #[must_use]
+    pub fn new(
+        socket: &Path,
+        accepted: bool,
+        extra: Vec<String>,
+        authorizations: Option<Authorizations>,
+    ) -> Arc<Self> {
+        let guard = Guard::new(authorizations, extra);
+        Arc::new(Self { guard, cluster: Cluster::new(socket), accepted })
+    }
+}
+
+/// One intercepted endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Adds files, then pins their roots.
+    Add,
+    /// Pins.
+    PinAdd,
+    /// Unpins.
+    PinRm,
+    /// Lists pins.
+    PinLs,
+    /// Replaces a pin.
+    PinUpdate,
+    /// Sums the repositories.
+    RepoStat,
+    /// Collects garbage everywhere.
+    RepoGc,
+    /// Puts blocks, then pins them if asked to.
+    BlockPut,
+    /// Puts nodes, then pins them if asked to.
+    DagPut,
+    /// Imports CAR files, then pins their roots.
+    DagImport,
+}
+
+impl Endpoint {
+    /// Every endpoint, in the order of the README.
+    pub const ALL: [Self; 10] = [
+        Self::Add,
+        Self::PinAdd,
+        Self::PinRm,
+        Self::PinLs,
+        Self::PinUpdate,
+        Self::RepoStat,
+        Self::RepoGc,
+        Self::BlockPut,
+        Self::DagPut,
+        Self::DagImport,
+    ];
+
+    /// Its command: path, arguments, options.
+    #[must_use]
+    pub fn command(self) -> &'static Command {
+        match self {
+            Self::Add => &command::ADD,
+            Self::PinAdd => &command::PIN_ADD,
+            Self::PinRm => &command::PIN_RM,
+            Self::PinLs => &command::PIN_LS,
+            Self::PinUpdate => &command::PIN_UPDATE,
+            Self::RepoStat => &command::REPO_STAT,
+            Self::RepoGc => &command::REPO_GC,
+            Self::BlockPut => &command::BLOCK_PUT,
+            Self::DagPut => &command::DAG_PUT,
+            Self::DagImport => &command::DAG_IMPORT,
+        }
+    }
+
+    /// The endpoint at a path below `/api/v0/`, aliases included.
+    fn at(path: &str) -> Option<Self> {
+        let path = if path == "stats/repo" { "repo/stat" } else { path };
+        Self::ALL.into_iter().find(|endpoint| endpoint.command().path == path)
+    }
+}
+
+/// An endpoint, and the argument that stood behind it in the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The last segment where it is no command: Kubo takes it for the first argument.
+    pub slash_arg: Option<String>,
+}
+
+/// Decides whether a request is intercepted. Every method but `POST` is Kubo's to answer.
+#[must_use]
+pub fn find(head: &RequestHead) -> Option<Found> {
+    if head.method() != b"POST" {
+        return None;
+    }
+    let target = Target::parse(std::str::from_utf8(head.target()).ok()?)?;
+    find_path(&target)
+}
+
+fn find_path(target: &Target<'_>) -> Option<Found> {
+    let segments = target.segments()?;
+    if let Some(endpoint) = Endpoint::at(&segments.join("/")) {
+        return Some(Found { endpoint, slash_arg: None });
+    }
+    let (last, parents) = segments.split_last()?;
+    let endpoint = Endpoint::at(&parents.join("/"))?;
+    Some(Found { endpoint, slash_arg: Some((*last).to_owned()) })
+}
+
+/// Answers an intercepted request. Whatever happens, the client gets an answer or a reset.
+pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
+    let context = Arc::clone(&exchange.worker.context);
+    let served = match found.endpoint {
+        Endpoint::Add => add::serve(exchange, edits, &context).await,
+        Endpoint::BlockPut => block_put::serve(exchange, edits, &context).await,
+        Endpoint::DagPut => dag_put::serve(exchange, edits, &context).await,
+        Endpoint::DagImport => dag_import::serve(exchange, edits, &context).await,
+        Endpoint::PinAdd
+        | Endpoint::PinRm
+        | Endpoint::PinLs
+        | Endpoint::PinUpdate
+        | Endpoint::RepoStat
+        | Endpoint::RepoGc => answer(found, exchange, &context).await,
+    };
+    if served.is_err() {
+        exchange.reply.abort();
+    }
+}
+
+/// Answers a command that Kubo never sees.
+async fn answer(found: Found, exchange: &mut Exchange, context: &Context) -> io::Result<()> {
+    let command = found.endpoint.command();
+    let headers = match context.guard.admit(exchange, command.path).await {
+        Ok(Verdict::Admitted(headers)) => headers,
+        Ok(Verdict::Refused(refusal)) => return refusal.send(exchange).await,
+        Err(error) => {
+            return reply::unavailable(exchange, error.status(), &error.to_string()).await;
+        }
+    };
+    let request = match Request::read(exchange, command, found.slash_arg.as_deref()).await {
+        Ok(request) => request,
+        Err(Fault::Refused { words, late }) => {
+            return reply::refuse(exchange, &headers, &words, late).await;
+        }
+        Err(Fault::Silent { late }) => return reply::empty(exchange, &headers, late).await,
+        Err(Fault::Gone(error)) => return Err(error),
+    };
+    let answer = reply::Answer::new(exchange, headers, request.encoding);
+    match found.endpoint {
+        Endpoint::PinAdd => pin_add::serve(&request, answer, context).await,
+        Endpoint::PinRm => pin_rm::serve(&request, answer, context).await,
+        Endpoint::PinLs => pin_ls::serve(&request, answer, context).await,
+        Endpoint::PinUpdate => pin_update::serve(&request, answer, context).await,
+        Endpoint::RepoStat => repo_stat::serve(&request, answer, context).await,
+        Endpoint::RepoGc => repo_gc::serve(&request, answer, context).await,
+        // These are dispatched before, as Kubo reads their requests.
+        Endpoint::Add | Endpoint::BlockPut | Endpoint::DagPut | Endpoint::DagImport => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(target: &str) -> Option<(Endpoint, Option<String>)> {
+        let target = Target::parse(target)?;
+        find_path(&target).map(|found| (found.endpoint, found.slash_arg))
+    }
+
+    #[test]
+    fn every_endpoint_is_found_at_its_path_and_with_a_trailing_slash() {
+        for endpoint in Endpoint::ALL {
+            let path = format!("/api/v0/{}", endpoint.command().path);
+            assert_eq!(found(&path), Some((endpoint, None)));
+            assert_eq!(found(&format!("{path}/?arg=x")), Some((endpoint, Some(String::new()))));
+            assert_eq!(found(&format!("{path}/a")), Some((endpoint, Some("a".to_owned()))));
+        }
+        assert_eq!(found("/api/v0/stats/repo"), Some((Endpoint::RepoStat, None)));
+    }
+
+    #[test]
+    fn neighbours_are_passed_through() {
+        for path in [
+            "/api/v0/pin",
+            "/api/v0/pin/",
+            "/api/v0/pin/verify",
+            "/api/v0/pin/remote/add",
+            "/api/v0/pin/add/a/b",
+            "/api/v0/Pin/add",
+            "/api/v0//pin/add",
+            "/api/v0/pin/./add",
+            "/api/v0/stats/repo/a/b",
+            "/api/v0/block/get",
+            "/api/v0/addx",
+        ] {
+            assert_eq!(found(path), None, "{path}");
+        }
+    }
+}

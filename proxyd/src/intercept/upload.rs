@@ -1,0 +1,255 @@
+//! What `add`, `block/put`, `dag/put` and `dag/import` share: the body goes to Kubo with every
+//! option, and what Kubo has pinned is pinned in the cluster before the answer ends.
+
+mod view;
+
+use std::io;
+use std::time::Duration;
+
+use common::api::proxy::PinAdd;
+use common::go_duration;
+use common::kubo::cid_base::CidBase;
+use common::kubo::command::Command;
+use common::kubo::options::Options;
+use common::kubo::path::Target;
+use common::kubo::query;
+use common::kubo::value::Encoding;
+use common::pin::{FastProvide, PinMode};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::Context;
+use crate::exchange::Exchange;
+use crate::h1::reply::Line;
+use crate::relay::{self, Edits, ObserveError, Observed};
+use crate::reply;
+
+use view::{Broken, View};
+
+/// CIDs held until they are pinned; about the size of one request to clusterd.
+pub(crate) const ROOTS_MAX: usize = 10_000;
+/// Kubo's error answers are a line.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+/// Fields that belong to the hop between Kubo and us.
+const OF_THE_HOP: [&str; 5] =
+    ["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
+/// A time limit beyond this is none.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What a request's options say, as far as the proxy needs them.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// The options. Kubo checks them all.
+    pub(crate) options: Options,
+    /// How the client wants its answer.
+    pub(crate) encoding: Encoding,
+    /// How it wants CIDs.
+    pub(crate) base: CidBase,
+    /// For Kubo: JSON with canonical CIDs, in which roots are found.
+    target: Vec<u8>,
+    deadline: Option<Instant>,
+}
+
+/// An error of Kubo's, as it puts it in JSON.
+#[derive(Deserialize)]
+struct KuboError {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+impl Upload {
+    /// Reads the query. `None` when Kubo will refuse it: then it is passed through. `dropped` names
+    /// options that would keep Kubo from showing what it adds.
+    #[must_use]
+    pub(crate) fn read(
+        exchange: &Exchange,
+        command: &'static Command,
+        dropped: &[&str],
+    ) -> Option<Self> {
+        let text = std::str::from_utf8(exchange.head.target()).ok()?;
+        let target = Target::parse(text)?;
+        let options = Options::parse(command, None, &query::pairs(target.query)).ok()?;
+        let encoding = Encoding::parse(options.text("encoding").unwrap_or("json"))?;
+        let upgrade = options.flag("upgrade-cidv0-in-output");
+        let base = CidBase::from_options(options.text("cid-base"), upgrade).ok()?;
+        let deadline = match options.text("timeout") {
+            None => None,
+            Some(text) => {
+                let nanos = u64::try_from(go_duration::parse(text).ok()?).unwrap_or(0);
+                Some(Instant::now() + Duration::from_nanos(nanos).min(TIMEOUT_MAX))
+            }
+        };
+        let mut ours = vec!["encoding", "enc", "cid-base", "upgrade-cidv0-in-output"];
+        ours.extend(dropped);
+        let path = text.split_once('?').map_or(text, |(path, _)| path);
+        let target = format!("{path}?{}", query::without(target.query, &ours)).into_bytes();
+        Some(Self { options, encoding, base, target, deadline })
+    }
+
+    /// Pins in the cluster what Kubo has just been given with its own pin.
+    ///
+    /// # Errors
+    /// What the client is told: the roots stay pinned on the local Kubo, and are named.
+    pub(crate) async fn pin(
+        &self,
+        roots: Vec<String>,
+        name: Option<&str>,
+        context: &Context,
+    ) -> Result<(), String> {
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let kept = roots.join(", ");
+        let wanted = PinAdd {
+            args: roots,
+            mode: PinMode::Recursive,
+            name: name.filter(|name| !name.is_empty()).map(str::to_owned),
+            accepted: context.accepted,
+            timeout_ms: None,
+            offline: false,
+            local: true,
+            // Kubo has had these options with the upload itself.
+            fast_provide: FastProvide::default(),
+        };
+        match context.cluster.pin_add(wanted, self.deadline).end().await {
+            Ok(_) => Ok(()),
+            Err(words) => Err(format!("{words} (still pinned on the local Kubo: {kept})")),
+        }
+    }
+}
+
+/// What is special about one command.
+pub(crate) trait Watch: Send {
+    /// Looks at a line of Kubo's answer, without its line feed, before the client sees it; gives
+    /// another line in its place, if that shall be shown.
+    ///
+    /// # Errors
+    /// Words for the trailer, which ends the answer.
+    fn see(&mut self, line: &[u8]) -> impl Future<Output = Result<Option<Vec<u8>>, String>> + Send;
+
+    /// Kubo has ended without an error; the last line has not been shown yet.
+    ///
+    /// # Errors
+    /// Words for the trailer, in place of the last line.
+    fn end(&mut self) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Writes a line as the client wants it; Kubo sent JSON with canonical CIDs.
+    ///
+    /// # Errors
+    /// Words for the trailer.
+    fn render(&self, line: &[u8]) -> Result<Vec<u8>, String>;
+}
+
+/// Sends the request to Kubo and shows its answer, the last line held back until `watch` is done.
+///
+/// # Errors
+/// The client is gone, or the answer was cut.
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    edits: &Edits,
+    upload: &Upload,
+    watch: &mut impl Watch,
+) -> io::Result<()> {
+    let onward = Edits { target: Some(upload.target.clone()), ..edits.clone() };
+    let mut observed = match relay::observe(exchange, &onward).await {
+        Ok(observed) => observed,
+        Err(error) => return unanswered(exchange, error).await,
+    };
+    if observed.head.status() != 200 {
+        return show_error(exchange, edits, upload.encoding, observed).await;
+    }
+    let mut view = View::new(edits, upload.encoding.content_type());
+    let shown = view.run(exchange, &mut observed, watch).await;
+    let trailers = observed.trailers();
+    if !matches!(shown, Err(Broken::Cut(_))) {
+        view.begin(exchange, &observed);
+    }
+    observed.finish(exchange).await;
+    match shown {
+        Ok(last) => {
+            let trailers: Vec<Line<'_>> =
+                trailers.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+            exchange.reply.last(&last, &trailers).await
+        }
+        Err(Broken::Words(words)) => {
+            exchange.reply.end(&[("X-Stream-Error", words.as_bytes())]).await
+        }
+        Err(Broken::Cut(error)) => Err(error),
+    }
+}
+
+/// Shows an answer that is no success: as it is, but for the encoding that the client asked for.
+async fn show_error(
+    exchange: &mut Exchange,
+    edits: &Edits,
+    encoding: Encoding,
+    mut observed: Observed,
+) -> io::Result<()> {
+    let mut body = Vec::new();
+    while let Some(part) = observed.chunk().await.map_err(io::Error::other)? {
+        if body.len() + part.len() > ERROR_BYTES_MAX {
+            return Err(io::Error::other("Kubo's error answer is too long"));
+        }
+        body.extend_from_slice(&part);
+    }
+    let in_json = observed.head.header("Content-Type") == Some(b"application/json");
+    let mut content_type = None;
+    if in_json
+        && encoding != Encoding::Json
+        && let Ok(error) = serde_json::from_slice::<KuboError>(&body)
+    {
+        body = reply::error_body(encoding, &error.message);
+        content_type = Some(encoding.error_content_type());
+    }
+    let fields = fields(&observed, edits, content_type);
+    let status = observed.head.status();
+    let announced = observed.head.header("Trailer").is_some();
+    observed.finish(exchange).await;
+    let lines: Vec<Line<'_>> = fields.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+    if !announced {
+        return exchange.reply.whole(status, &lines, &body).await;
+    }
+    exchange.reply.head(status, &lines);
+    exchange.reply.last(&body, &[]).await
+}
+
+/// Kubo's own fields, for the client.
+fn fields(
+    observed: &Observed,
+    edits: &Edits,
+    content_type: Option<&str>,
+) -> Vec<(String, Vec<u8>)> {
+    let mut fields: Vec<(String, Vec<u8>)> = observed
+        .head
+        .headers()
+        .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
+        .filter(|(name, _)| !OF_THE_HOP.contains(&name.to_ascii_lowercase().as_str()))
+        .collect();
+    for (name, value) in &mut fields {
+        if name.eq_ignore_ascii_case("Content-Type")
+            && let Some(content_type) = content_type
+        {
+            *value = content_type.as_bytes().to_vec();
+        }
+        if name.eq_ignore_ascii_case("Access-Control-Allow-Origin")
+            && let Some((kubos, ours)) = &edits.answer_origin
+            && value == kubos
+        {
+            value.clone_from(ours);
+        }
+    }
+    fields
+}
+
+/// Answers when Kubo did not.
+async fn unanswered(exchange: &mut Exchange, error: ObserveError) -> io::Result<()> {
+    match error {
+        ObserveError::Upstream(error) => {
+            reply::unavailable(exchange, error.status(), &error.to_string()).await
+        }
+        ObserveError::Garbled(error) => reply::unavailable(exchange, 400, &error.to_string()).await,
+        ObserveError::Answer(_) | ObserveError::ClientGone => {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
+    }
+}
