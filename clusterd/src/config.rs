@@ -148,11 +148,7 @@ impl Default for Config {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() {
-        "clusterd".to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { "clusterd".to_owned() } else { name.to_owned() }
 }
 
 /// Loads the file named on the command line, or the default one if it is there.
@@ -160,9 +156,7 @@ fn host_name() -> String {
 /// # Errors
 /// [`ConfigError`] with every mistake in it.
 pub fn load(given: Option<&Path>) -> Result<Config, ConfigError> {
-    common::config::load(
-        given,
-        Path::new(DEFAULT_FILE),
-        |raw: RawConfig, faults: &mut Faults| Some(raw.check(faults)),
-    )
+    common::config::load(given, Path::new(DEFAULT_FILE), |raw: RawConfig, faults: &mut Faults| {
+        Some(raw.check(faults))
+    })
 }

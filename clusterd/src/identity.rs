@@ -93,16 +93,11 @@ struct IdentityFile {
 pub fn load_or_make(state: &Path) -> Result<Identity, IdentityError> {
     let path = state.join("identity.json");
     match read(&path) {
-        Ok(text) => parse(&text).map_err(|reason| IdentityError::Malformed {
-            path: path.clone(),
-            reason,
-        }),
+        Ok(text) => {
+            parse(&text).map_err(|reason| IdentityError::Malformed { path: path.clone(), reason })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
-        Err(source) => Err(IdentityError::File {
-            attempt: "read",
-            path,
-            source,
-        }),
+        Err(source) => Err(IdentityError::File { attempt: "read", path, source }),
     }
 }
 
@@ -115,10 +110,7 @@ fn parse(text: &str) -> Result<Identity, String> {
         .map_err(|e| format!("private_key is no key: {e}"))?;
     let peer = PeerId::from(keypair.public().to_peer_id());
     if file.id != peer.to_string() {
-        return Err(format!(
-            "id is {}, but private_key belongs to {peer}",
-            file.id
-        ));
+        return Err(format!("id is {}, but private_key belongs to {peer}", file.id));
     }
     Ok(Identity { peer, keypair })
 }
@@ -126,36 +118,22 @@ fn parse(text: &str) -> Result<Identity, String> {
 fn make(path: &Path) -> Result<Identity, IdentityError> {
     let keypair = Keypair::generate_ed25519();
     let peer = PeerId::from(keypair.public().to_peer_id());
-    let written = keypair
-        .to_protobuf_encoding()
-        .map_err(io::Error::other)
-        .and_then(|bytes| {
-            let file = IdentityFile {
-                id: peer.to_string(),
-                private_key: BASE64.encode(&bytes),
-            };
-            let text = serde_json::to_string_pretty(&file).map_err(io::Error::other)?;
-            write_private(path, text.as_bytes())
-        });
+    let written = keypair.to_protobuf_encoding().map_err(io::Error::other).and_then(|bytes| {
+        let file = IdentityFile { id: peer.to_string(), private_key: BASE64.encode(&bytes) };
+        let text = serde_json::to_string_pretty(&file).map_err(io::Error::other)?;
+        write_private(path, text.as_bytes())
+    });
     match written {
         Ok(()) => Ok(Identity { peer, keypair }),
-        Err(source) => Err(IdentityError::File {
-            attempt: "write",
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(IdentityError::File { attempt: "write", path: path.to_owned(), source }),
     }
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)?;
@@ -181,11 +159,7 @@ pub fn load_secret(state: &Path) -> Result<ClusterSecret, IdentityError> {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(IdentityError::File {
-                    attempt: "read",
-                    path: path.clone(),
-                    source,
-                });
+                return Err(IdentityError::File { attempt: "read", path: path.clone(), source });
             }
         }
     }
@@ -208,11 +182,7 @@ pub fn load_ipfs_authorization() -> Result<Option<String>, IdentityError> {
     match read(&path) {
         Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(IdentityError::File {
-            attempt: "read",
-            path,
-            source,
-        }),
+        Err(source) => Err(IdentityError::File { attempt: "read", path, source }),
     }
 }
 
@@ -222,9 +192,7 @@ fn credential(name: &str) -> Option<PathBuf> {
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?
-        .take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)?;
+    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -238,9 +206,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let made = load_or_make(state.path()).unwrap();
         assert_eq!(load_or_make(state.path()).unwrap().peer, made.peer);
-        let mode = std::fs::metadata(state.path().join("identity.json"))
-            .unwrap()
-            .permissions();
+        let mode = std::fs::metadata(state.path().join("identity.json")).unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
     }
 
@@ -260,23 +226,11 @@ mod tests {
     fn without_a_secret_the_message_says_how_to_make_one() {
         let state = tempfile::tempdir().unwrap();
         let words = load_secret(state.path()).err().unwrap().to_string();
-        assert!(
-            words.contains("/dev/urandom") && words.contains("cluster-secret"),
-            "{words}"
-        );
+        assert!(words.contains("/dev/urandom") && words.contains("cluster-secret"), "{words}");
         std::fs::write(state.path().join("cluster-secret"), "zz").unwrap();
-        assert!(
-            load_secret(state.path())
-                .err()
-                .unwrap()
-                .to_string()
-                .contains("64 hex digits")
-        );
-        std::fs::write(
-            state.path().join("cluster-secret"),
-            format!("{}\n", "aB".repeat(32)),
-        )
-        .unwrap();
+        assert!(load_secret(state.path()).err().unwrap().to_string().contains("64 hex digits"));
+        std::fs::write(state.path().join("cluster-secret"), format!("{}\n", "aB".repeat(32)))
+            .unwrap();
         assert_eq!(load_secret(state.path()).unwrap().bytes(), &[0xab; 32]);
     }
 }

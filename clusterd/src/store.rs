@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use clusterd_core::store::{Entry, Space, Store, StoreError};
@@ -15,6 +16,7 @@ use nix::sys::statvfs::statvfs;
 mod batch;
 mod engine;
 mod failure;
+mod housekeeper;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ mod tests;
 use batch::Batch;
 use engine::Engine;
 use failure::{describe, describe_io};
+pub use housekeeper::Housekeeper;
 pub use reader::Reader;
 
 /// Newest layout of the state directory that this program reads.
@@ -31,9 +34,6 @@ const FORMAT: u32 = 1;
 /// must not meet a full volume there.
 const FREE_BYTES_MIN: u64 = 16 << 20;
 
-/// The journal is cut when it may have grown past this many bytes and nothing else is to do.
-const JOURNAL_BYTES_IDLE_MAX: u64 = 16 << 20;
-
 /// What a commit adds to the journal for each change, in bytes, besides key and value.
 const JOURNAL_ENTRY_BYTES: usize = 24;
 
@@ -42,6 +42,8 @@ struct Shared {
     /// `None` while it cannot be opened.
     engine: RwLock<Option<Engine>>,
     directory: PathBuf,
+    /// Bytes that the journal may hold.
+    journal_bytes: AtomicU64,
 }
 
 /// The one writer. Dropping it closes the database.
@@ -51,7 +53,6 @@ pub struct FjallStore {
     commits: u64,
     /// Number of the newest commit, outside the database: an older database than this lost something.
     witness: File,
-    journal_bytes: u64,
     /// Keeps other processes out, also while the database is opened again.
     _lock: File,
 }
@@ -70,25 +71,18 @@ impl FjallStore {
         let engine = Engine::open(&directory.join("pinset"))?;
         let commits = engine.commits()?;
         let path = directory.join("commits");
-        let witness = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let witness =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let witness = witness.map_err(io("open the file of commits"))?;
         check_witness(&witness, &path, commits)?;
-        let journal_bytes = journal_bytes(&directory.join("pinset"));
-        let shared = Shared {
-            engine: RwLock::new(Some(engine)),
-            directory: directory.to_owned(),
-        };
+        let journal_bytes = AtomicU64::new(journal_bytes(&directory.join("pinset")));
+        let engine = RwLock::new(Some(engine));
+        let shared = Shared { engine, directory: directory.to_owned(), journal_bytes };
         Ok(Self {
             shared: Arc::new(shared),
             batch: Batch::default(),
             commits,
             witness,
-            journal_bytes,
             _lock: lock,
         })
     }
@@ -99,32 +93,10 @@ impl FjallStore {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    /// Whether [`Self::shrink`] is worth its while.
+    /// A handle for housekeeping, to be used by the thread that commits.
     #[must_use]
-    pub fn is_shrinkable(&self) -> bool {
-        self.batch.is_empty() && self.journal_bytes > JOURNAL_BYTES_IDLE_MAX
-    }
-
-    /// Writes all tables out and drops the journal, so that the directory holds little more than
-    /// the pins and opens fast. Takes up to a few hundred milliseconds; readers wait.
-    ///
-    /// # Errors
-    /// When the database does not open again; later calls try that again.
-    pub fn shrink(&mut self) -> Result<(), StoreError> {
-        let mut engine = self.shared.write();
-        let Some(open) = engine.as_ref() else {
-            return Ok(());
-        };
-        if !open.flush()? {
-            return Ok(());
-        }
-        if let Some(open) = engine.take() {
-            open.close_and_empty_journal()
-                .map_err(|error| describe_io("empty the journal", &error))?;
-        }
-        *engine = Some(Engine::open(&self.shared.directory.join("pinset"))?);
-        self.journal_bytes = 0;
-        Ok(())
+    pub fn housekeeper(&self) -> Housekeeper {
+        Housekeeper::new(Arc::clone(&self.shared))
     }
 
     /// Runs `read` on the database, which is opened again first if need be.
@@ -136,18 +108,13 @@ impl FjallStore {
             return read(engine);
         }
         self.shared.reopen()?;
-        self.shared
-            .read()
-            .as_ref()
-            .map_or_else(|| Err(closed()), read)
+        self.shared.read().as_ref().map_or_else(|| Err(closed()), read)
     }
 
     fn write_batch(&mut self) -> Result<(), StoreError> {
         let needed = FREE_BYTES_MIN + 2 * self.batch.bytes() as u64;
         if free_bytes(&self.shared.directory)? < needed {
-            return Err(StoreError::Full {
-                attempt: "write a change",
-            });
+            return Err(StoreError::Full { attempt: "write a change" });
         }
         let number = self.commits + 1;
         let first = self.read(|engine| Ok(engine.write(&self.batch, number)))?;
@@ -173,10 +140,7 @@ impl Store for FjallStore {
             return Ok(change.clone());
         }
         let value = |engine: &Engine| {
-            engine
-                .space(space)
-                .get(key)
-                .map_err(|error| describe("read", &error))
+            engine.space(space).get(key).map_err(|error| describe("read", &error))
         };
         Ok(self.read(value)?.map(|value| value.to_vec()))
     }
@@ -217,7 +181,8 @@ impl Store for FjallStore {
         let batch = std::mem::take(&mut self.batch);
         written?;
         self.commits += 1;
-        self.journal_bytes += (batch.bytes() + batch.len() * JOURNAL_ENTRY_BYTES) as u64;
+        let bytes = batch.bytes() + batch.len() * JOURNAL_ENTRY_BYTES;
+        self.shared.journal_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         // Written after the commit and not synced: it may be older than the database, never newer.
         if let Err(error) = self.witness.write_all_at(&self.commits.to_be_bytes(), 0) {
             tracing::warn!(%error, "cannot note the number of commits");
@@ -250,10 +215,7 @@ impl Shared {
 }
 
 fn closed() -> StoreError {
-    StoreError::Io {
-        attempt: "read",
-        reason: "the database is closed after a failure".to_owned(),
-    }
+    StoreError::Io { attempt: "read", reason: "the database is closed after a failure".to_owned() }
 }
 
 fn lock(directory: &Path) -> Result<File, StoreError> {
@@ -274,14 +236,9 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
     let attempt = "note the format of the state";
     match std::fs::read_to_string(path) {
         Ok(text) => match text.trim().parse::<u32>() {
-            Ok(found) if found > FORMAT => Err(StoreError::TooNew {
-                found,
-                known: FORMAT,
-            }),
+            Ok(found) if found > FORMAT => Err(StoreError::TooNew { found, known: FORMAT }),
             Ok(_) => Ok(()),
-            Err(_) => Err(StoreError::Damaged {
-                what: format!("{} is no number", path.display()),
-            }),
+            Err(_) => Err(StoreError::Damaged { what: format!("{} is no number", path.display()) }),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let written = File::create(path).and_then(|mut file| {
@@ -315,17 +272,12 @@ fn check_witness(witness: &File, path: &Path, commits: u64) -> Result<(), StoreE
 fn free_bytes(directory: &Path) -> Result<u64, StoreError> {
     let volume =
         statvfs(directory).map_err(|error| describe_io("see the free space", &error.into()))?;
-    Ok(volume
-        .blocks_available()
-        .saturating_mul(volume.fragment_size()))
+    Ok(volume.blocks_available().saturating_mul(volume.fragment_size()))
 }
 
 /// Bytes that the journals may hold, by the blocks they occupy: their length is preallocated.
 fn journal_bytes(directory: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let journals = engine::journals(directory).into_iter();
-    journals
-        .filter_map(|path| path.metadata().ok())
-        .map(|file| file.blocks() * 512)
-        .sum()
+    journals.filter_map(|path| path.metadata().ok()).map(|file| file.blocks() * 512).sum()
 }

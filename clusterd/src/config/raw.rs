@@ -103,11 +103,7 @@ impl RawConfig {
         name(self.peername, &mut config.peername, faults);
         if let Some(state) = self.state {
             if !state.as_ref().is_absolute() {
-                faults.add(
-                    state.span(),
-                    "the path is not absolute",
-                    "begin it with a slash",
-                );
+                faults.add(state.span(), "the path is not absolute", "begin it with a slash");
             }
             config.state = state.into_inner();
         }
@@ -115,20 +111,13 @@ impl RawConfig {
         socket(self.sockets.control, &mut config.sockets.control, faults);
         parsed(self.ipfs.api, &mut config.ipfs.api, faults);
         duration(self.ipfs.pin_timeout, &mut config.ipfs.pin_timeout, faults);
-        duration(
-            self.ipfs.call_timeout,
-            &mut config.ipfs.call_timeout,
-            faults,
-        );
+        duration(self.ipfs.call_timeout, &mut config.ipfs.call_timeout, faults);
         self.peers.check(&mut config.peers, faults);
         self.replication.check(&mut config.replication, faults);
         self.tracker.check(&mut config.tracker, faults);
         config.status_listen = optional(self.status.listen, faults);
         config.metrics_listen = optional(self.metrics.listen, faults);
-        config.log = Log {
-            format: self.log.format,
-            level: self.log.level,
-        };
+        config.log = Log { format: self.log.format, level: self.log.level };
         config
     }
 }
@@ -149,11 +138,7 @@ impl RawPeers {
             Trusted::Only(all::<PeerId>(words, faults))
         } else {
             if words.len() > 1 {
-                faults.add(
-                    span,
-                    "\"*\" trusts everyone: it stands alone",
-                    "keep \"*\" or the ids",
-                );
+                faults.add(span, "\"*\" trusts everyone: it stands alone", "keep \"*\" or the ids");
             }
             Trusted::Everyone
         };
@@ -180,11 +165,7 @@ impl RawReplication {
                 }
             }
             (Some(one), None) | (None, Some(one)) => {
-                faults.add(
-                    one.span(),
-                    "min and max belong together",
-                    "give both or neither",
-                );
+                faults.add(one.span(), "min and max belong together", "give both or neither");
             }
         }
     }
@@ -195,11 +176,7 @@ fn factor(raw: &Spanned<RawFactor>, faults: &mut Faults) -> Option<i32> {
         RawFactor::Peers(number) if *number >= 1 => Some(*number),
         RawFactor::Word(word) if word == "everywhere" => Some(-1),
         RawFactor::Peers(_) | RawFactor::Word(_) => {
-            faults.add(
-                raw.span(),
-                "no replication factor",
-                "a number from 1, or \"everywhere\"",
-            );
+            faults.add(raw.span(), "no replication factor", "a number from 1, or \"everywhere\"");
             None
         }
     }
@@ -210,11 +187,7 @@ impl RawTracker {
         if let Some(running) = self.pins_running_max {
             // More at a time than Kubo serves well only makes each slower.
             if !(1..=1000).contains(running.as_ref()) {
-                faults.add(
-                    running.span(),
-                    "cannot run so many at a time",
-                    "use 1 to 1000",
-                );
+                faults.add(running.span(), "cannot run so many at a time", "use 1 to 1000");
             }
             tracker.pins_running_max = running.into_inner();
         }
@@ -222,10 +195,7 @@ impl RawTracker {
         duration(self.retry_after_max, &mut tracker.retry_after_max, faults);
         duration(self.audit_every, &mut tracker.audit_every, faults);
         if tracker.retry_after > tracker.retry_after_max {
-            faults.add_general(
-                "retry_after is longer than retry_after_max",
-                "make it shorter",
-            );
+            faults.add_general("retry_after is longer than retry_after_max", "make it shorter");
         }
     }
 }
@@ -242,11 +212,7 @@ fn name(raw: Option<Spanned<String>>, name: &mut String, faults: &mut Faults) {
 fn socket(raw: Option<Spanned<PathBuf>>, path: &mut PathBuf, faults: &mut Faults) {
     let Some(raw) = raw else { return };
     if !raw.as_ref().is_absolute() {
-        faults.add(
-            raw.span(),
-            "the path is not absolute",
-            "begin it with a slash",
-        );
+        faults.add(raw.span(), "the path is not absolute", "begin it with a slash");
     } else if raw.as_ref().as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         let fix = format!("the kernel takes {SOCKET_PATH_BYTES_MAX} bytes at most");
         faults.add(raw.span(), "the path of a socket is too long", fix);
@@ -257,11 +223,7 @@ fn socket(raw: Option<Spanned<PathBuf>>, path: &mut PathBuf, faults: &mut Faults
 fn duration(raw: Option<Spanned<Seconds>>, to: &mut std::time::Duration, faults: &mut Faults) {
     let Some(raw) = raw else { return };
     if raw.as_ref().0.is_zero() {
-        faults.add(
-            raw.span(),
-            "the duration is zero",
-            "use a longer one, or leave the key out",
-        );
+        faults.add(raw.span(), "the duration is zero", "use a longer one, or leave the key out");
     }
     *to = raw.into_inner().0;
 }

@@ -3,11 +3,9 @@
 use super::*;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    common::config::parse(
-        Path::new("clusterd.toml"),
-        text,
-        |raw: RawConfig, faults| Some(raw.check(faults)),
-    )
+    common::config::parse(Path::new("clusterd.toml"), text, |raw: RawConfig, faults| {
+        Some(raw.check(faults))
+    })
 }
 
 fn faults(text: &str) -> String {
@@ -44,12 +42,9 @@ fn all_mistakes_are_shown_at_once_with_their_lines() {
     let report = faults(
         "state = \"relative\"\n[ipfs]\napi = \"localhost:5001\"\n[tracker]\npins_running_max = 0\n",
     );
-    for words in [
-        "clusterd.toml:1",
-        "clusterd.toml:3",
-        "clusterd.toml:5",
-        "/ip4/127.0.0.1/tcp/5001",
-    ] {
+    for words in
+        ["clusterd.toml:1", "clusterd.toml:3", "clusterd.toml:5", "/ip4/127.0.0.1/tcp/5001"]
+    {
         assert!(report.contains(words), "{words} is not in:\n{report}");
     }
 }

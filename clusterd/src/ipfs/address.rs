@@ -69,11 +69,7 @@ mod tests {
 
     #[test]
     fn the_forms_that_can_be_called_are_read() {
-        for text in [
-            "/ip4/127.0.0.1/tcp/5001",
-            "/ip6/::1/tcp/5001",
-            "/unix/run/kubo/api.sock",
-        ] {
+        for text in ["/ip4/127.0.0.1/tcp/5001", "/ip6/::1/tcp/5001", "/unix/run/kubo/api.sock"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         let name = Address::Name("kubo.local".to_owned(), 5001);

@@ -49,12 +49,7 @@ impl Audit {
     /// An audit that has not begun.
     pub fn new(client: Client, pace: Pace) -> Self {
         let modes = vec![PinMode::Recursive, PinMode::Direct].into_iter();
-        Self {
-            client,
-            pace,
-            modes,
-            open: None,
-        }
+        Self { client, pace, modes, open: None }
     }
 
     /// The next pins, never none; `None` when all were read. Not cancel-safe.
@@ -87,11 +82,7 @@ impl Audit {
     }
 
     async fn list(&self, mode: PinMode) -> Result<super::lines::Lines, ConnectorError> {
-        let query = [
-            ("stream", "true"),
-            ("names", "true"),
-            ("type", mode.as_str()),
-        ];
+        let query = [("stream", "true"), ("names", "true"), ("type", mode.as_str())];
         let opened = self.client.stream("list its pins", "pin/ls", &query);
         timeout(LINE_TIMEOUT, opened)
             .await

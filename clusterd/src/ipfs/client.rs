@@ -33,11 +33,7 @@ const IDLE_CONNECTIONS_MAX: usize = 32;
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Everything but letters, digits and `-._~` is encoded in a query.
-const KEEP: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls one Kubo. Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -75,13 +71,7 @@ impl Client {
             Address::Name(name, port) => (tcp(), format!("{name}:{port}")),
             Address::Unix(path) => (Http::Unix(builder().build(UnixConnector)), hex(path)),
         };
-        Self {
-            http,
-            address: address.to_string(),
-            authority,
-            authorization,
-            call_timeout,
-        }
+        Self { http, address: address.to_string(), authority, authorization, call_timeout }
     }
 
     /// Calls a command and reads its one answer, within the call time-out.
@@ -94,8 +84,7 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ConnectorError> {
-        self.call_within(self.call_timeout, attempt, command, query)
-            .await
+        self.call_within(self.call_timeout, attempt, command, query).await
     }
 
     /// As [`Self::call`], with another limit.
@@ -117,9 +106,7 @@ impl Client {
                 reason: error.to_string(),
             })
         };
-        timeout(limit, whole)
-            .await
-            .unwrap_or_else(|_| Err(self.stalled(attempt, limit)))
+        timeout(limit, whole).await.unwrap_or_else(|_| Err(self.stalled(attempt, limit)))
     }
 
     /// Calls a command that answers line by line. The caller limits the wait for each line.
@@ -138,11 +125,7 @@ impl Client {
 
     /// That nothing moved for `limit`.
     pub fn stalled(&self, attempt: &'static str, limit: Duration) -> ConnectorError {
-        ConnectorError::Stalled {
-            address: self.address.clone(),
-            attempt,
-            seconds: limit.as_secs(),
-        }
+        ConnectorError::Stalled { address: self.address.clone(), attempt, seconds: limit.as_secs() }
     }
 
     async fn send(
@@ -151,12 +134,9 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<Response<Incoming>, ConnectorError> {
-        let request =
-            self.request(command, query)
-                .map_err(|error| ConnectorError::Unintelligible {
-                    attempt,
-                    reason: error.to_string(),
-                })?;
+        let request = self.request(command, query).map_err(|error| {
+            ConnectorError::Unintelligible { attempt, reason: error.to_string() }
+        })?;
         let answer = match &self.http {
             Http::Tcp(http) => http.request(request).await,
             Http::Unix(http) => http.request(request).await,
@@ -258,8 +238,5 @@ fn tcp() -> Http {
 /// The connector of Unix sockets reads the path out of the authority, in hex, before a port.
 fn hex(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
-    format!(
-        "{}:0",
-        data_encoding::HEXLOWER.encode(path.as_os_str().as_bytes())
-    )
+    format!("{}:0", data_encoding::HEXLOWER.encode(path.as_os_str().as_bytes()))
 }

@@ -22,13 +22,7 @@ pub struct Lines {
 
 impl Lines {
     pub(super) fn new(body: Incoming, attempt: &'static str, address: String) -> Self {
-        Self {
-            body,
-            partial: BytesMut::new(),
-            searched: 0,
-            attempt,
-            address,
-        }
+        Self { body, partial: BytesMut::new(), searched: 0, attempt, address }
     }
 
     /// The next line as JSON; `None` at a clean end. Cancel-safe: what was read of a line is kept.
@@ -64,17 +58,11 @@ impl Lines {
                 attempt: self.attempt,
                 reason: innermost(&error),
             })?;
-            if let Some(message) = frame
-                .trailers_ref()
-                .and_then(|all| all.get("x-stream-error"))
-            {
+            if let Some(message) = frame.trailers_ref().and_then(|all| all.get("x-stream-error")) {
                 let message = String::from_utf8_lossy(message.as_bytes()).into_owned();
                 // An empty one stands for success.
                 if !message.is_empty() {
-                    return Err(ConnectorError::Refused {
-                        attempt: self.attempt,
-                        message,
-                    });
+                    return Err(ConnectorError::Refused { attempt: self.attempt, message });
                 }
             }
             if let Ok(bytes) = frame.into_data() {
@@ -85,9 +73,7 @@ impl Lines {
 
     fn take_line(&mut self) -> Option<Bytes> {
         loop {
-            let found = self.partial[self.searched..]
-                .iter()
-                .position(|byte| *byte == b'\n');
+            let found = self.partial[self.searched..].iter().position(|byte| *byte == b'\n');
             let Some(at) = found else {
                 self.searched = self.partial.len();
                 return None;
@@ -102,9 +88,6 @@ impl Lines {
     }
 
     fn unintelligible(&self, reason: String) -> ConnectorError {
-        ConnectorError::Unintelligible {
-            attempt: self.attempt,
-            reason,
-        }
+        ConnectorError::Unintelligible { attempt: self.attempt, reason }
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::ids::{Cid, PinName};
-use common::pin::PinMode;
+use common::pin::{FastProvide, PinMode};
 use multiaddr::Multiaddr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -34,6 +34,8 @@ pub struct PinOrder {
     pub update_from: Option<Cid>,
     /// Nodes that have the content.
     pub origins: Vec<Multiaddr>,
+    /// How to tell the network of it.
+    pub provide: FastProvide,
 }
 
 #[derive(Deserialize)]
@@ -70,22 +72,13 @@ pub async fn pin<F: Future<Output = ()>>(
     progress: impl FnMut(u64, u64) -> F,
 ) -> Result<(), ConnectorError> {
     let name = kubo_name(&order.name);
-    if held_name(client, &order.cid, order.mode, limit)
-        .await?
-        .as_deref()
-        == Some(name)
-    {
+    if held_name(client, &order.cid, order.mode, limit).await?.as_deref() == Some(name) {
         return Ok(());
     }
     connect_origins(client, &order.origins);
-    if let Some(from) = order
-        .update_from
-        .filter(|_| order.mode == PinMode::Recursive)
-        && update(client, &from, &order.cid, limit).await
-        && held_name(client, &order.cid, order.mode, limit)
-            .await?
-            .as_deref()
-            == Some(name)
+    if let Some(from) = order.update_from.filter(|_| order.mode == PinMode::Recursive)
+        && update(client, &from, order, limit).await
+        && held_name(client, &order.cid, order.mode, limit).await?.as_deref() == Some(name)
     {
         return Ok(());
     }
@@ -102,22 +95,15 @@ async fn add<F: Future<Output = ()>>(
     let attempt = "pin";
     let cid = order.cid.to_string();
     let levels = order.levels.map(|levels| levels.to_string());
-    let recursive = if order.mode == PinMode::Recursive {
-        "true"
-    } else {
-        "false"
-    };
-    let mut query = vec![
-        ("arg", cid.as_str()),
-        ("recursive", recursive),
-        ("progress", "true"),
-    ];
+    let recursive = if order.mode == PinMode::Recursive { "true" } else { "false" };
+    let mut query = vec![("arg", cid.as_str()), ("recursive", recursive), ("progress", "true")];
     if !name.is_empty() {
         query.push(("name", name));
     }
     if let Some(levels) = &levels {
         query.push(("max-depth", levels));
     }
+    query.extend(provide_query(order.provide));
     let mut moved = (0, 0);
     let mut give_up = Instant::now() + limit;
     let stalled = |_| client.stalled("fetch anything for a pin", limit);
@@ -154,9 +140,8 @@ async fn add<F: Future<Output = ()>>(
 /// [`ConnectorError`].
 pub async fn unpin(client: &Client, cid: &Cid, limit: Duration) -> Result<(), ConnectorError> {
     let cid = cid.to_string();
-    let removed: Result<IgnoredAny, _> = client
-        .call_within(limit, "unpin", "pin/rm", &[("arg", &cid)])
-        .await;
+    let removed: Result<IgnoredAny, _> =
+        client.call_within(limit, "unpin", "pin/rm", &[("arg", &cid)]).await;
     match removed {
         Err(ConnectorError::Refused { message, .. }) if message == NOT_PINNED => Ok(()),
         removed => removed.map(|_| ()),
@@ -171,15 +156,8 @@ async fn held_name(
     limit: Duration,
 ) -> Result<Option<String>, ConnectorError> {
     let cid = cid.to_string();
-    let query = [
-        ("arg", cid.as_str()),
-        ("type", mode.as_str()),
-        ("names", "true"),
-    ];
-    match client
-        .call_within::<Held>(limit, "look a pin up", "pin/ls", &query)
-        .await
-    {
+    let query = [("arg", cid.as_str()), ("type", mode.as_str()), ("names", "true")];
+    match client.call_within::<Held>(limit, "look a pin up", "pin/ls", &query).await {
         Ok(held) => Ok(held.keys.into_values().next().map(|key| key.name)),
         Err(ConnectorError::Refused { message, .. }) if message.ends_with("not pinned") => Ok(None),
         Err(error) => Err(error),
@@ -200,16 +178,11 @@ pub async fn is_held(
 }
 
 /// Lets Kubo walk only what differs from a pin that it holds; `false` when it cannot.
-async fn update(client: &Client, from: &Cid, to: &Cid, limit: Duration) -> bool {
-    let (from, to) = (from.to_string(), to.to_string());
-    let query = [
-        ("arg", from.as_str()),
-        ("arg", to.as_str()),
-        ("unpin", "false"),
-    ];
-    let updated = client
-        .call_within::<IgnoredAny>(limit, "update a pin", "pin/update", &query)
-        .await;
+async fn update(client: &Client, from: &Cid, order: &PinOrder, limit: Duration) -> bool {
+    let (from, to) = (from.to_string(), order.cid.to_string());
+    let query = [("arg", from.as_str()), ("arg", to.as_str()), ("unpin", "false")];
+    let updated =
+        client.call_within::<IgnoredAny>(limit, "update a pin", "pin/update", &query).await;
     updated.is_ok()
 }
 
@@ -218,14 +191,24 @@ fn connect_origins(client: &Client, origins: &[Multiaddr]) {
     for origin in origins.iter().take(ORIGINS_MAX).map(ToString::to_string) {
         let client = client.clone();
         tokio::spawn(async move {
-            let connected: Result<IgnoredAny, _> = client
-                .call("connect to an origin", "swarm/connect", &[("arg", &origin)])
-                .await;
+            let connected: Result<IgnoredAny, _> =
+                client.call("connect to an origin", "swarm/connect", &[("arg", &origin)]).await;
             if let Err(error) = connected {
                 tracing::debug!(address = %origin, %error, "cannot connect to an origin");
             }
         });
     }
+}
+
+/// The options that were given; the others are Kubo's to choose.
+fn provide_query<'q>(provide: FastProvide) -> impl Iterator<Item = (&'q str, &'q str)> {
+    let options = [
+        ("fast-provide-root", provide.root),
+        ("fast-provide-dag", provide.dag),
+        ("fast-provide-wait", provide.wait),
+    ];
+    let words = |is: bool| if is { "true" } else { "false" };
+    options.into_iter().filter_map(move |(name, is)| Some((name, words(is?))))
 }
 
 /// Names from Go peers may be longer than Kubo takes; they are cut at a character.
@@ -247,19 +230,41 @@ pub async fn pin_offline(
         return Ok(true);
     }
     let cid = cid.to_string();
-    let recursive = if mode == PinMode::Recursive {
-        "true"
-    } else {
-        "false"
-    };
-    let query = [
-        ("arg", cid.as_str()),
-        ("recursive", recursive),
-        ("offline", "true"),
-    ];
+    let recursive = if mode == PinMode::Recursive { "true" } else { "false" };
+    let query = [("arg", cid.as_str()), ("recursive", recursive), ("offline", "true")];
     let added = client.call_within::<IgnoredAny>(limit, "pin offline", "pin/add", &query);
     match timeout(limit, added).await {
         Ok(added) => added.map(|_| false),
         Err(_) => Err(client.stalled("pin offline", limit)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Kinds {
+    #[serde(rename = "Keys", default)]
+    keys: std::collections::BTreeMap<String, Kind>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "Type")]
+    kind: String,
+}
+
+/// Under which pin Kubo reaches a CID, as `indirect through <cid>`; `None` when under none.
+///
+/// # Errors
+/// [`ConnectorError`].
+pub async fn indirect(
+    client: &Client,
+    cid: &Cid,
+    limit: Duration,
+) -> Result<Option<String>, ConnectorError> {
+    let cid = cid.to_string();
+    let query = [("arg", cid.as_str()), ("type", "indirect")];
+    match client.call_within::<Kinds>(limit, "look a pin up", "pin/ls", &query).await {
+        Ok(found) => Ok(found.keys.into_values().next().map(|key| key.kind)),
+        Err(ConnectorError::Refused { message, .. }) if message.ends_with("not pinned") => Ok(None),
+        Err(error) => Err(error),
     }
 }

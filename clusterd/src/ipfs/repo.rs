@@ -84,13 +84,9 @@ pub async fn id(client: &Client, limit: Duration) -> Result<KuboId, ConnectorErr
 pub async fn stat(client: &Client, size_only: bool) -> Result<RepoStat, ConnectorError> {
     let attempt = "measure its repository";
     if size_only {
-        return client
-            .call(attempt, "repo/stat", &[("size-only", "true")])
-            .await;
+        return client.call(attempt, "repo/stat", &[("size-only", "true")]).await;
     }
-    client
-        .call_within(COUNT_TIMEOUT, attempt, "repo/stat", &[])
-        .await
+    client.call_within(COUNT_TIMEOUT, attempt, "repo/stat", &[]).await
 }
 
 /// A running collection.
@@ -109,10 +105,7 @@ impl Collection {
         let lines = timeout(COLLECT_TIMEOUT, opened)
             .await
             .map_err(|_| client.stalled("collect garbage", COLLECT_TIMEOUT))??;
-        Ok(Self {
-            client: client.clone(),
-            lines,
-        })
+        Ok(Self { client: client.clone(), lines })
     }
 
     /// The next step; `None` at the end. Cancel-safe.

@@ -42,9 +42,8 @@ pub async fn resolve(
     }
     let offline = if offline { "true" } else { "false" };
     let query = [("arg", argument), ("offline", offline)];
-    let resolved: Resolved = client
-        .call_within(limit, "resolve a path", "dag/resolve", &query)
-        .await?;
+    let resolved: Resolved =
+        client.call_within(limit, "resolve a path", "dag/resolve", &query).await?;
     Ok(resolved.cid.cid)
 }
 
@@ -55,12 +54,9 @@ mod tests {
     #[test]
     fn only_what_needs_no_blocks_is_plain() {
         let cid = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPBdX";
-        for text in [
-            cid.to_owned(),
-            format!("/ipfs/{cid}"),
-            format!("/ipfs/{cid}/"),
-            format!("{cid}/"),
-        ] {
+        for text in
+            [cid.to_owned(), format!("/ipfs/{cid}"), format!("/ipfs/{cid}/"), format!("{cid}/")]
+        {
             assert_eq!(plain(&text).unwrap().to_string(), cid, "{text}");
         }
         for text in [

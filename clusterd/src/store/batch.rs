@@ -44,14 +44,9 @@ impl Batch {
 
     /// Every change, by space and key.
     pub(super) fn changes(&self) -> impl Iterator<Item = (Space, &Vec<u8>, &Change)> {
-        Space::ALL
-            .into_iter()
-            .zip(&self.spaces)
-            .flat_map(|(space, changes)| {
-                changes
-                    .iter()
-                    .map(move |(key, change)| (space, key, change))
-            })
+        Space::ALL.into_iter().zip(&self.spaces).flat_map(|(space, changes)| {
+            changes.iter().map(move |(key, change)| (space, key, change))
+        })
     }
 
     /// Lays the batch over durable entries of one space: `durable` yields keys after `after` that

@@ -56,9 +56,7 @@ impl Engine {
             .open()
             .map_err(|error| describe(attempt, &error))?;
         let open = |space: Space| {
-            database
-                .keyspace(space.name(), options)
-                .map_err(|error| describe(attempt, &error))
+            database.keyspace(space.name(), options).map_err(|error| describe(attempt, &error))
         };
         let spaces = [
             open(Space::Meta)?,
@@ -70,11 +68,7 @@ impl Engine {
             open(Space::Queue)?,
             open(Space::Requests)?,
         ];
-        Ok(Self {
-            database,
-            spaces,
-            path: path.to_owned(),
-        })
+        Ok(Self { database, spaces, path: path.to_owned() })
     }
 
     pub(super) fn space(&self, space: Space) -> &Keyspace {
@@ -88,17 +82,13 @@ impl Engine {
     /// Number of the newest commit; 0 in a new database.
     pub(super) fn commits(&self) -> Result<u64, StoreError> {
         let attempt = "read the number of commits";
-        let value = self
-            .space(Space::Meta)
-            .get(COMMITS_KEY)
-            .map_err(|error| describe(attempt, &error))?;
+        let value =
+            self.space(Space::Meta).get(COMMITS_KEY).map_err(|error| describe(attempt, &error))?;
         let Some(value) = value else { return Ok(0) };
         let bytes = <[u8; 8]>::try_from(value.as_ref());
-        bytes
-            .map(u64::from_be_bytes)
-            .map_err(|_| StoreError::Damaged {
-                what: "the number of commits is no number".to_owned(),
-            })
+        bytes.map(u64::from_be_bytes).map_err(|_| StoreError::Damaged {
+            what: "the number of commits is no number".to_owned(),
+        })
     }
 
     /// Writes a batch as commit number `number`, durable when this returns. After an error it may
@@ -128,18 +118,12 @@ impl Engine {
     /// `false` when the writing does not come to its end, as on a full volume.
     pub(super) fn flush(&self) -> Result<bool, StoreError> {
         for space in &self.spaces {
-            space
-                .rotate_memtable()
-                .map_err(|error| describe("write tables out", &error))?;
+            space.rotate_memtable().map_err(|error| describe("write tables out", &error))?;
         }
         // The engine tells the end of a flush to nobody, so this looks; and a failed flush ends its
         // only worker and poisons the database, which the next write to it shows.
         for _ in 0..FLUSH_LOOKS_MAX {
-            if self
-                .spaces
-                .iter()
-                .all(|space| space.sealed_memtable_count() == 0)
-            {
+            if self.spaces.iter().all(|space| space.sealed_memtable_count() == 0) {
                 return Ok(true);
             }
             if self.database.persist(PersistMode::Buffer).is_err() {
@@ -153,11 +137,7 @@ impl Engine {
     /// Closes the database and empties its journal. Only right after [`Self::flush`] returned
     /// `true` and nothing was written since; shrinks the directory to its tables.
     pub(super) fn close_and_empty_journal(self) -> std::io::Result<()> {
-        let Self {
-            database,
-            spaces,
-            path,
-        } = self;
+        let Self { database, spaces, path } = self;
         drop((spaces, database));
         for journal in journals(&path) {
             // Not removed: without a journal fjall 3.1 does not learn the newest sequence number
@@ -180,9 +160,7 @@ pub(super) fn journals(path: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let files = entries.flatten().map(|entry| entry.path());
-    files
-        .filter(|file| file.extension().is_some_and(|extension| extension == "jnl"))
-        .collect()
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "jnl")).collect()
 }
 
 fn options() -> KeyspaceCreateOptions {

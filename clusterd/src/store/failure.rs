@@ -7,24 +7,13 @@ use clusterd_core::store::StoreError;
 
 /// Words for an error of the engine.
 pub(super) fn describe(attempt: &'static str, error: &fjall::Error) -> StoreError {
-    if matches!(
-        error,
-        fjall::Error::JournalRecovery(_) | fjall::Error::Unrecoverable
-    ) {
-        return StoreError::Damaged {
-            what: format!("cannot {attempt}: {error}"),
-        };
+    if matches!(error, fjall::Error::JournalRecovery(_) | fjall::Error::Unrecoverable) {
+        return StoreError::Damaged { what: format!("cannot {attempt}: {error}") };
     }
     match io_cause(error) {
         Some(cause) if is_full(cause) => StoreError::Full { attempt },
-        Some(cause) => StoreError::Io {
-            attempt,
-            reason: cause.to_string(),
-        },
-        None => StoreError::Io {
-            attempt,
-            reason: error.to_string(),
-        },
+        Some(cause) => StoreError::Io { attempt, reason: cause.to_string() },
+        None => StoreError::Io { attempt, reason: error.to_string() },
     }
 }
 
@@ -33,10 +22,7 @@ pub(super) fn describe_io(attempt: &'static str, error: &io::Error) -> StoreErro
     if is_full(error) {
         return StoreError::Full { attempt };
     }
-    StoreError::Io {
-        attempt,
-        reason: error.to_string(),
-    }
+    StoreError::Io { attempt, reason: error.to_string() }
 }
 
 fn io_cause(error: &fjall::Error) -> Option<&io::Error> {

@@ -33,16 +33,10 @@ impl Snapshot for Reader {
         let engine = engine.as_ref().ok_or_else(closed)?;
         let snapshot = engine.snapshot();
         let get = |space| {
-            snapshot
-                .get(engine.space(space), key)
-                .map_err(|error| describe("read", &error))
+            snapshot.get(engine.space(space), key).map_err(|error| describe("read", &error))
         };
         let (pin, unsettled) = (get(Space::Pins)?, get(Space::Unsettled)?);
-        visitor(Row {
-            key,
-            pin: pin.as_deref(),
-            unsettled: unsettled.as_deref(),
-        });
+        visitor(Row { key, pin: pin.as_deref(), unsettled: unsettled.as_deref() });
         Ok(())
     }
 }

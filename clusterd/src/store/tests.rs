@@ -42,13 +42,7 @@ fn reads_see_the_open_batch_until_it_is_rolled_back() {
     assert_eq!(keys(&store), [b"b", b"c", b"e", b"f"]);
     assert_eq!(store.get(Space::Pins, b"c").unwrap().unwrap(), b"new");
     let after = store.scan(Space::Pins, b"", Some(b"b"), 2).unwrap();
-    assert_eq!(
-        after
-            .iter()
-            .map(|(key, _)| key.as_slice())
-            .collect::<Vec<_>>(),
-        [b"c", b"e"]
-    );
+    assert_eq!(after.iter().map(|(key, _)| key.as_slice()).collect::<Vec<_>>(), [b"c", b"e"]);
     store.rollback();
     assert_eq!(keys(&store), [b"a", b"c", b"e"]);
 }
@@ -64,13 +58,7 @@ fn a_scan_stays_within_its_prefix() {
     put(&mut store, b"x2", b"");
     let rows = store.scan(Space::Pins, b"x", None, 10).unwrap();
     assert_eq!(rows.len(), 3);
-    assert_eq!(
-        store
-            .scan(Space::Pins, b"x", Some(b"x2"), 10)
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(store.scan(Space::Pins, b"x", Some(b"x2"), 10).unwrap().len(), 1);
 }
 
 #[test]
@@ -86,10 +74,7 @@ fn the_state_of_a_newer_program_is_refused() {
     let state = tempfile::tempdir().unwrap();
     std::fs::write(state.path().join("format"), "2\n").unwrap();
     let error = FjallStore::open(state.path()).err().unwrap();
-    assert!(
-        matches!(error, StoreError::TooNew { found: 2, known: 1 }),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::TooNew { found: 2, known: 1 }), "{error}");
 }
 
 #[test]
@@ -102,26 +87,14 @@ fn commits_that_the_journal_lost_are_noticed() {
     }
     drop(store);
     // The engine takes an ill start of a record for the torn end of its journal.
-    let journal = engine::journals(&state.path().join("pinset"))
-        .pop()
-        .unwrap();
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(journal)
-        .unwrap();
+    let journal = engine::journals(&state.path().join("pinset")).pop().unwrap();
+    let file = File::options().read(true).write(true).open(journal).unwrap();
     let mut bytes = vec![0; 600];
     let length = file.read_at(&mut bytes, 0).unwrap();
-    let last = bytes[..length]
-        .windows(3)
-        .rposition(|window| window == [0, 0, 3])
-        .unwrap_or(60);
+    let last = bytes[..length].windows(3).rposition(|window| window == [0, 0, 3]).unwrap_or(60);
     file.set_len(last as u64 / 2).unwrap();
     let error = FjallStore::open(state.path()).err().unwrap();
-    assert!(
-        matches!(&error, StoreError::Damaged { what } if what.contains("missing")),
-        "{error}"
-    );
+    assert!(matches!(&error, StoreError::Damaged { what } if what.contains("missing")), "{error}");
     std::fs::remove_file(state.path().join("commits")).unwrap();
     FjallStore::open(state.path()).unwrap();
 }
@@ -134,7 +107,7 @@ fn shrinking_keeps_everything_and_drops_the_journal() {
         put(&mut store, &key.to_be_bytes(), &[7; 100]);
     }
     store.commit().unwrap();
-    store.shrink().unwrap();
+    store.housekeeper().shrink().unwrap();
     assert!(journal_bytes(&state.path().join("pinset")) < 1 << 20);
     assert_eq!(keys(&store).len(), 2000);
     put(&mut store, b"z", b"");
@@ -173,10 +146,7 @@ fn readers_join_pins_with_what_is_unsettled() {
             ControlFlow::Continue(())
         })
         .unwrap();
-    assert_eq!(
-        seen,
-        [(b'a', true, false), (b'b', false, true), (b'c', true, true)]
-    );
+    assert_eq!(seen, [(b'a', true, false), (b'b', false, true), (b'c', true, true)]);
     let mut rest = 0;
     reader
         .visit(Some(b"a"), &mut |_| {
@@ -186,10 +156,6 @@ fn readers_join_pins_with_what_is_unsettled() {
         .unwrap();
     assert_eq!(rest, 1);
     let mut both = false;
-    reader
-        .look(b"c", &mut |row| {
-            both = row.pin.is_some() && row.unsettled.is_some()
-        })
-        .unwrap();
+    reader.look(b"c", &mut |row| both = row.pin.is_some() && row.unsettled.is_some()).unwrap();
     assert!(both);
 }

@@ -1,0 +1,13 @@
+//! The API on both sockets: scope, decode, ask, encode.
+
+pub mod door;
+pub mod kubo;
+mod listing;
+mod proxy;
+mod refusal;
+pub use refusal::stored;
+mod reply;
+mod rest;
+pub mod room;
+mod router;
+pub mod server;

@@ -1,0 +1,166 @@
+//! The way to the node: inputs go in through a bounded queue, answers come back to who waits.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clusterd_core::effect::Answer;
+use clusterd_core::input::{Input, Time, WaiterId};
+use common::api::error::{ApiError, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Nodes and bytes fetched so far.
+pub type Progress = (u64, u64);
+
+/// The final answer, or why there is none.
+pub type Outcome = Result<Answer, ApiError>;
+
+/// Sends inputs to the node. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    inputs: mpsc::Sender<Input>,
+    waiters: Arc<Waiters>,
+    clock: fn() -> Time,
+}
+
+/// Everybody who waits for an answer.
+#[derive(Default)]
+pub struct Waiters {
+    drawn: AtomicU64,
+    waiting: Mutex<HashMap<WaiterId, Waiter>>,
+}
+
+struct Waiter {
+    last: oneshot::Sender<Outcome>,
+    progress: watch::Sender<Progress>,
+}
+
+/// One who waits. Dropping it tells the node that nobody waits any more.
+pub struct Wait {
+    id: WaiterId,
+    last: oneshot::Receiver<Outcome>,
+    progress: watch::Receiver<Progress>,
+    door: Door,
+    over: bool,
+}
+
+/// What a wait brings.
+#[derive(Debug)]
+pub enum News {
+    /// So much is fetched.
+    Progress(Progress),
+    /// It is over.
+    Over(Outcome),
+    /// The node no longer knows of the wait: what was asked may be asked again.
+    Lost,
+}
+
+impl Door {
+    /// A door to the node behind a queue, with the clock of its owner.
+    pub fn new(inputs: mpsc::Sender<Input>, waiters: Arc<Waiters>, clock: fn() -> Time) -> Self {
+        Self { inputs, waiters, clock }
+    }
+
+    /// The time as the node sees it.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// Puts a question to the node. Waits while its queue is full. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn ask(&self, question: impl FnOnce(WaiterId) -> Input) -> Result<Wait, ApiError> {
+        let (id, last, progress) = self.waiters.enter();
+        let wait = Wait { id, last, progress, door: self.clone(), over: false };
+        self.inputs.send(question(id)).await.map_err(|_| stopped())?;
+        Ok(wait)
+    }
+
+    /// Puts a question and waits for its one answer.
+    ///
+    /// # Errors
+    /// When the node has stopped, or the store failed.
+    pub async fn answer(&self, question: impl FnOnce(WaiterId) -> Input) -> Outcome {
+        self.ask(question).await?.outcome().await
+    }
+}
+
+impl Waiters {
+    fn enter(&self) -> (WaiterId, oneshot::Receiver<Outcome>, watch::Receiver<Progress>) {
+        let id = WaiterId(self.drawn.fetch_add(1, Ordering::Relaxed));
+        let (last, outcome) = oneshot::channel();
+        let (progress, seen) = watch::channel((0, 0));
+        self.waiting().insert(id, Waiter { last, progress });
+        (id, outcome, seen)
+    }
+
+    /// Hands an answer on; one for somebody who left is dropped.
+    pub fn tell(&self, id: WaiterId, answer: Answer) {
+        if let Answer::Progress { nodes, bytes } = answer {
+            if let Some(waiter) = self.waiting().get(&id) {
+                waiter.progress.send_replace((nodes, bytes));
+            }
+        } else {
+            self.finish(id, Ok(answer));
+        }
+    }
+
+    /// Ends a wait without the node's answer.
+    pub fn finish(&self, id: WaiterId, outcome: Outcome) {
+        if let Some(waiter) = self.waiting().remove(&id) {
+            // An error means that nobody waits any more.
+            drop(waiter.last.send(outcome));
+        }
+    }
+
+    /// Forgets everybody: the node no longer knows of them, and they may ask again.
+    pub fn forget_all(&self) {
+        self.waiting().clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<WaiterId, Waiter>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wait {
+    /// Waits for the final answer. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the node has stopped, or the store failed.
+    pub async fn outcome(mut self) -> Outcome {
+        let outcome = (&mut self.last).await;
+        self.over = true;
+        outcome.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Waits for progress or the final answer, which is the last news. Cancel-safe.
+    pub async fn news(&mut self) -> News {
+        let outcome = tokio::select! {
+            biased;
+            outcome = &mut self.last => outcome,
+            Ok(()) = self.progress.changed() => {
+                return News::Progress(*self.progress.borrow_and_update());
+            }
+        };
+        self.over = true;
+        outcome.map_or(News::Lost, News::Over)
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        self.door.waiters.waiting().remove(&self.id);
+        // With a full queue the node learns it with the final answer, which then finds nobody.
+        drop(self.door.inputs.try_send(Input::WaiterGone { waiter: self.id }));
+    }
+}
+
+fn stopped() -> ApiError {
+    ApiError::new(ErrorCode::Busy, "clusterd is stopping; try again")
+}

@@ -1,0 +1,54 @@
+//! What the API needs of Kubo: the seam to the connector, which belongs to another room.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use clusterd_core::input::HeldPin;
+use common::api::error::ApiError;
+use common::api::peers::IpfsInfo;
+use common::api::proxy::RepoStat;
+use common::ids::{Cid, PeerId};
+use common::pin::PinMode;
+use tokio::sync::mpsc;
+
+/// An answer that is on its way.
+pub type Soon<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
+
+/// One step of a collection: a block that is gone, or Kubo's words for one that is not.
+pub type Collected = Result<Cid, String>;
+
+/// The Kubo beside this peer.
+pub trait Kubo: Send + Sync {
+    /// The CID that a CID or path leads to; errors are in Kubo's words.
+    fn resolve<'a>(
+        &'a self,
+        argument: &'a str,
+        offline: bool,
+        limit: Option<Duration>,
+    ) -> Soon<'a, Cid>;
+
+    /// Pins without fetching; `true` when the pin was there before.
+    fn pin_offline(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool>;
+
+    /// Lets go of a pin that [`Self::pin_offline`] made.
+    fn unpin(&self, cid: Cid) -> Soon<'_, ()>;
+
+    /// The kind under which Kubo holds a CID indirectly (`indirect through <cid>`), if it does.
+    fn indirect(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, Option<String>>;
+
+    /// Kubo's id as it was when it last answered.
+    fn known_id(&self) -> Option<PeerId>;
+
+    /// Who and where Kubo is.
+    fn id(&self) -> Soon<'_, IpfsInfo>;
+
+    /// The repository's figures.
+    fn repo_stat(&self, size_only: bool) -> Soon<'_, RepoStat>;
+
+    /// Starts a collection; the steps come until the channel closes. An error ends them.
+    fn collect(&self) -> mpsc::Receiver<Result<Collected, ApiError>>;
+
+    /// Reads all pins; they come until the channel closes. An error ends them.
+    fn pins(&self) -> mpsc::Receiver<Result<Vec<HeldPin>, ApiError>>;
+}

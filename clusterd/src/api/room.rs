@@ -1,0 +1,85 @@
+//! What handlers share: the door, the store's snapshots, Kubo, and who we are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clusterd_core::pinset::key::PinKey;
+use clusterd_core::snapshot::{Row, Snapshot};
+use common::api::error::ApiError;
+use common::ids::{Cid, PeerId};
+use common::pin::Pin;
+use common::status::PinStatus;
+use multiaddr::Multiaddr;
+use tokio::sync::watch;
+
+use super::door::Door;
+use super::kubo::Kubo;
+use super::refusal::{stored, unexpected};
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Shared by all handlers.
+pub struct Room {
+    /// To the node.
+    pub door: Door,
+    /// Listings.
+    pub snapshot: Arc<dyn Snapshot>,
+    /// The Kubo beside us.
+    pub kubo: Arc<dyn Kubo>,
+    /// Who we are.
+    pub me: Me,
+    /// How many pins there are, as the node last said.
+    pub counts: watch::Receiver<Counts>,
+    /// One collection at a time: two would only wait for each other in Kubo.
+    pub collecting: tokio::sync::Mutex<()>,
+}
+
+/// How many pins there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records of the pinset.
+    pub pins: u64,
+    /// Pins that are not as wanted, by state; states without a pin are left out.
+    pub unsettled: BTreeMap<PinStatus, u64>,
+}
+
+/// Who this peer is.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// Its id.
+    pub peer: PeerId,
+    /// Its name.
+    pub peername: String,
+    /// Where it listens for peers.
+    pub addresses: Vec<Multiaddr>,
+}
+
+impl Room {
+    /// Looks at one row, away from the threads that serve connections.
+    pub(super) async fn look<R: Send + 'static>(
+        &self,
+        cid: &Cid,
+        read: impl FnOnce(Row<'_>) -> R + Send + 'static,
+    ) -> Result<R, ApiError> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let key = PinKey::from_cid(cid);
+        let looked = tokio::task::spawn_blocking(move || {
+            let (mut read, mut seen) = (Some(read), None);
+            snapshot.look(key.as_bytes(), &mut |row| {
+                seen = read.take().map(|read| read(row));
+            })?;
+            Ok(seen)
+        });
+        match looked.await {
+            Ok(Ok(Some(seen))) => Ok(seen),
+            Ok(Err(error)) => Err(stored(&error)),
+            Ok(Ok(None)) | Err(_) => Err(unexpected()),
+        }
+    }
+
+    /// The record of a CID.
+    pub(super) async fn record(&self, cid: &Cid) -> Result<Option<Pin>, ApiError> {
+        self.look(cid, super::listing::record).await?
+    }
+}

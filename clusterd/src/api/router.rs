@@ -1,0 +1,97 @@
+//! The table of verbs as a router: each verb has one handler, each socket its scope.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use common::api::error::{ApiError, ErrorCode};
+use common::api::{self, ROUTES, Route, Scope};
+
+use super::reply::Failure;
+use super::room::Room;
+use super::{proxy, rest};
+
+/// Largest body of a call, in bytes; imports stream and have no such limit. A `pin/add` of 20 000
+/// CIDs fits.
+const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// The router of the socket that admits `scope`.
+pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let admitted = scope == Scope::Control || route.scope == Scope::Proxy;
+        let Some(method) = method(route) else { continue };
+        let handler = match handler(route, method) {
+            Some(handler) if admitted => handler,
+            Some(_) => on(method, forbidden),
+            None => continue,
+        };
+        router = router.route(route.path, handler);
+    }
+    router
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(room)
+}
+
+fn method(route: &Route) -> Option<MethodFilter> {
+    match route.method {
+        "GET" => Some(MethodFilter::GET),
+        "POST" => Some(MethodFilter::POST),
+        "DELETE" => Some(MethodFilter::DELETE),
+        _ => None,
+    }
+}
+
+fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>>> {
+    Some(match *route {
+        api::PROXY_PIN_ADD => on(method, proxy::add::pin_add),
+        api::PROXY_PIN_RM => on(method, proxy::change::pin_rm),
+        api::PROXY_PIN_UPDATE => on(method, proxy::change::pin_update),
+        api::PROXY_PIN_LS => on(method, proxy::list::pin_ls),
+        api::PROXY_PIN_LOOKUP => on(method, proxy::list::pin_lookup),
+        api::PROXY_REPO_STAT => on(method, proxy::repo::repo_stat),
+        api::PROXY_REPO_GC => on(method, proxy::repo::repo_gc),
+        api::ID => on(method, rest::peers::id),
+        api::VERSION => on(method, rest::peers::version),
+        api::PEERS => on(method, rest::peers::peers),
+        api::ALLOCATIONS => on(method, rest::records::allocations),
+        api::ALLOCATION => on(method, rest::records::allocation),
+        api::STATUS_ALL => on(method, rest::status::status_all),
+        api::STATUS => on(method, rest::status::status),
+        api::PIN => on(method, rest::pins::pin),
+        api::UNPIN => on(method, rest::pins::unpin),
+        api::PIN_PATH => on(method, rest::pins::pin_path),
+        api::UNPIN_PATH => on(method, rest::pins::unpin_path),
+        api::RECOVER => on(method, rest::status::recover),
+        api::RECOVER_ALL => on(method, rest::status::recover_all),
+        api::REPO_GC => on(method, rest::peers::collect),
+        api::IMPORT => on(method, rest::import::import).layer(DefaultBodyLimit::disable()),
+        api::ADOPT => on(method, rest::adopt::adopt),
+        api::SUMMARY => on(method, rest::peers::summary),
+        _ => return None,
+    })
+}
+
+async fn forbidden() -> Failure {
+    Failure(ApiError::new(ErrorCode::Forbidden, "this verb is for the control socket"))
+}
+
+async fn unknown() -> Failure {
+    Failure(ApiError::new(ErrorCode::NotFound, "there is no such verb"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_has_a_handler() {
+        for route in ROUTES {
+            let handler = method(route).and_then(|method| handler(route, method));
+            assert!(handler.is_some(), "{route:?}");
+        }
+    }
+}
