@@ -29,14 +29,8 @@ pub(super) async fn adopt(
             }
             AdoptEvent::Done { adopted, known } => {
                 rows.end(out)?;
-                let verb = if args.dry_run {
-                    "would be adopted"
-                } else {
-                    "adopted"
-                };
-                say(&format!(
-                    "{adopted} pins {verb}, {known} are the cluster's already"
-                ));
+                let verb = if args.dry_run { "would be adopted" } else { "adopted" };
+                say(&format!("{adopted} pins {verb}, {known} are the cluster's already"));
                 return Ok(code::OK);
             }
             AdoptEvent::Error(error) => {

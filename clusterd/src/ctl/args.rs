@@ -9,12 +9,7 @@ pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs
 
 /// Shows and changes an IPFS cluster through the clusterd of this machine.
 #[derive(Debug, Parser)]
-#[command(
-    name = "clusterdctl",
-    version,
-    max_term_width = 100,
-    propagate_version = true
-)]
+#[command(name = "clusterdctl", version, max_term_width = 100, propagate_version = true)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -44,13 +39,7 @@ pub(super) struct CommonArgs {
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// Name of the instance, as in clusterd@NAME
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "NAME",
-        conflicts_with = "socket"
-    )]
+    #[arg(short, long, global = true, value_name = "NAME", conflicts_with = "socket")]
     #[arg(value_parser = instance)]
     pub(super) instance: Option<String>,
     /// Control socket of clusterd [default: /run/clusterd/control.sock]

@@ -30,11 +30,7 @@ impl Daemon {
         Self::ALL
             .into_iter()
             .find(|daemon| begins(file.file_name(), *daemon))
-            .or_else(|| {
-                Self::ALL
-                    .into_iter()
-                    .find(|daemon| begins(directory, *daemon))
-            })
+            .or_else(|| Self::ALL.into_iter().find(|daemon| begins(directory, *daemon)))
             .unwrap_or(Self::Clusterd)
     }
 }
@@ -75,20 +71,12 @@ fn run(daemon: Daemon, program: Option<PathBuf>, file: Option<&Path>) -> Result<
         command.arg("--config").arg(file);
     }
     let attempt = "run";
-    let status = command.status().map_err(|source| Failure::File {
-        attempt,
-        path: program,
-        source,
-    })?;
+    let status =
+        command.status().map_err(|source| Failure::File { attempt, path: program, source })?;
     // A daemon killed by a signal has no code.
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(code::FAILED);
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(code::FAILED);
     if code != code::OK {
-        say(&format!(
-            "clusterdctl: {name}: the configuration has faults (see above)"
-        ));
+        say(&format!("clusterdctl: {name}: the configuration has faults (see above)"));
     }
     Ok(code)
 }

@@ -49,9 +49,7 @@ impl Connection {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(Failure::Silent {
-                seconds: self.timeout.as_secs(),
-            }),
+            Err(_) => Err(Failure::Silent { seconds: self.timeout.as_secs() }),
         }
     }
 
@@ -73,8 +71,7 @@ impl Connection {
 
     /// The status of one pin.
     pub(super) async fn status(&self, cid: &str, local: bool) -> Result<GlobalPinInfo, Failure> {
-        self.ask(&with_local(Call::new(api::STATUS, &[cid]), local))
-            .await
+        self.ask(&with_local(Call::new(api::STATUS, &[cid]), local)).await
     }
 }
 
@@ -98,9 +95,8 @@ pub(super) async fn next_event<T: DeserializeOwned>(
         out.line(&line)?;
         out.flush()?;
     }
-    let event = serde_json::from_slice(&line).map_err(|e| ClientError::Unintelligible {
-        reason: e.to_string(),
-    })?;
+    let event = serde_json::from_slice(&line)
+        .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })?;
     Ok(Some(event))
 }
 
@@ -108,9 +104,9 @@ pub(super) async fn next_event<T: DeserializeOwned>(
 fn socket(args: &CommonArgs) -> PathBuf {
     match (&args.socket, &args.instance) {
         (Some(socket), _) => socket.clone(),
-        (None, Some(name)) => Path::new("/run")
-            .join(format!("clusterd-{name}"))
-            .join("control.sock"),
+        (None, Some(name)) => {
+            Path::new("/run").join(format!("clusterd-{name}")).join("control.sock")
+        }
         (None, None) => PathBuf::from("/run/clusterd/control.sock"),
     }
 }
@@ -125,10 +121,7 @@ mod tests {
     fn the_socket_follows_the_instance() {
         for (words, path) in [
             (&["clusterdctl", "id"][..], "/run/clusterd/control.sock"),
-            (
-                &["clusterdctl", "id", "-i", "sub"],
-                "/run/clusterd-sub/control.sock",
-            ),
+            (&["clusterdctl", "id", "-i", "sub"], "/run/clusterd-sub/control.sock"),
             (&["clusterdctl", "--socket", "/x", "id"], "/x"),
         ] {
             let args = Args::try_parse_from(words).unwrap();

@@ -17,30 +17,10 @@ pub(super) async fn export(
     args: &ExportArgs,
     out: &mut Output,
 ) -> Result<u8, Failure> {
-    let chunks = connection
-        .send(&Call::new(api::ALLOCATIONS, &[]))
-        .await?
-        .chunks();
+    let chunks = connection.send(&Call::new(api::ALLOCATIONS, &[])).await?.chunks();
     let records = match &args.file {
         None => copy(connection, chunks, |bytes| out.bytes(bytes)).await?,
-        Some(path) => {
-            // A file under its final name is always complete.
-            let mut partial = path.clone().into_os_string();
-            partial.push(".partial");
-            let partial = Path::new(&partial);
-            let failed = |source| Failure::File {
-                attempt: "write",
-                path: path.clone(),
-                source,
-            };
-            let mut file = File::create(partial).map_err(failed)?;
-            let write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
-            let records = copy(connection, chunks, write).await?;
-            file.sync_all()
-                .and_then(|()| fs::rename(partial, path))
-                .map_err(failed)?;
-            records
-        }
+        Some(path) => into_file(connection, chunks, path).await?,
     };
     out.flush()?;
     say(&format!("{records} records exported"));
@@ -59,4 +39,26 @@ async fn copy(
         write(&chunk)?;
     }
     Ok(lines)
+}
+
+/// Writes beside the file and renames at the end: under its own name it is always whole.
+async fn into_file(connection: &Connection, chunks: Chunks, path: &Path) -> Result<usize, Failure> {
+    let failed = |source| Failure::File { attempt: "write", path: path.to_owned(), source };
+    let mut partial = path.to_owned().into_os_string();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let mut file = File::create(partial).map_err(failed)?;
+    let write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
+    let records = match copy(connection, chunks, write).await {
+        Ok(records) => file.sync_all().map(|()| records).map_err(failed),
+        Err(failure) => Err(failure),
+    };
+    match records {
+        Ok(records) => fs::rename(partial, path).map(|()| records).map_err(failed),
+        Err(failure) => {
+            // What is wrong is told already; a file that stays behind is only untidy.
+            drop(fs::remove_file(partial));
+            Err(failure)
+        }
+    }
 }

@@ -105,10 +105,7 @@ impl Failure {
         if source.kind() == io::ErrorKind::BrokenPipe {
             return Self::ReaderGone;
         }
-        Self::System {
-            attempt: "write the output",
-            source,
-        }
+        Self::System { attempt: "write the output", source }
     }
 
     /// The exit code.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap::builder::Resettable;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -20,11 +21,7 @@ pub(super) fn generate(command: &GenerateCommand) -> Result<u8, Failure> {
         GenerateCommand::Completions { dir } => (dir, completions(dir)),
     };
     let attempt = "write to";
-    written.map_err(|source| Failure::File {
-        attempt,
-        path: dir.clone(),
-        source,
-    })?;
+    written.map_err(|source| Failure::File { attempt, path: dir.clone(), source })?;
     Ok(code::OK)
 }
 
@@ -37,14 +34,11 @@ fn man(dir: &Path) -> io::Result<()> {
 }
 
 fn page(command: &clap::Command, top: bool, dir: &Path) -> io::Result<()> {
-    for inner in command
-        .get_subcommands()
-        .filter(|inner| !inner.is_hide_set())
-    {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         page(inner, false, dir)?;
     }
     // The exit codes have a section of their own, laid out as a list.
-    let command = command.clone().after_long_help("");
+    let command = command.clone().after_long_help(Resettable::Reset);
     let man = Man::new(command).manual("Composite");
     let mut file = fs::File::create(dir.join(man.get_filename()))?;
     man.render(&mut file)?;
@@ -73,16 +67,9 @@ mod tests {
     fn every_command_has_its_page() {
         let dir = tempfile::tempdir().unwrap();
         man(dir.path()).unwrap();
-        for page in [
-            "clusterdctl",
-            "clusterdctl-pin-add",
-            "clusterdctl-state-import",
-        ] {
+        for page in ["clusterdctl", "clusterdctl-pin-add", "clusterdctl-state-import"] {
             let text = fs::read_to_string(dir.path().join(format!("{page}.1"))).unwrap();
-            assert!(
-                text.contains(".TH") && text.contains(".SH SEE ALSO"),
-                "{page}"
-            );
+            assert!(text.contains(".TH") && text.contains(".SH SEE ALSO"), "{page}");
         }
         assert!(!dir.path().join("clusterdctl-generate.1").exists());
     }
@@ -92,12 +79,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         completions(dir.path()).unwrap();
         for file in ["clusterdctl.bash", "_clusterdctl", "clusterdctl.fish"] {
-            assert!(
-                fs::read_to_string(dir.path().join(file))
-                    .unwrap()
-                    .contains("adopt"),
-                "{file}"
-            );
+            assert!(fs::read_to_string(dir.path().join(file)).unwrap().contains("adopt"), "{file}");
         }
     }
 

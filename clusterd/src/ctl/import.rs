@@ -31,11 +31,7 @@ pub(super) async fn import(
     let call = Call::new(api::IMPORT, &[]);
     let mut lines = connection.client().send_once(&call, body).await?.lines();
     let show = !out.json() && io::stderr().is_terminal();
-    let bar = if show {
-        ProgressBar::new_spinner()
-    } else {
-        ProgressBar::hidden()
-    };
+    let bar = if show { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     while let Some(event) = next_event(&mut lines, out).await? {
         match event {
             ImportEvent::Progress(counts) => {
@@ -49,21 +45,13 @@ pub(super) async fn import(
                 }
                 return Ok(code::OK);
             }
-            ImportEvent::Error {
-                line,
-                error,
-                counts,
-            } => {
+            ImportEvent::Error { line, error, counts } => {
                 bar.finish_and_clear();
                 if line == 0 {
                     return Err(ClientError::Refused(error).into());
                 }
                 let message = error.message;
-                return Err(Failure::BadRecord {
-                    line,
-                    message,
-                    counts,
-                });
+                return Err(Failure::BadRecord { line, message, counts });
             }
         }
     }
@@ -71,10 +59,7 @@ pub(super) async fn import(
 }
 
 fn words(counts: ImportCounts) -> String {
-    format!(
-        "{} records written, {} were there already",
-        counts.written, counts.unchanged
-    )
+    format!("{} records written, {} were there already", counts.written, counts.unchanged)
 }
 
 /// The records to send, from a file or from standard input.
@@ -89,9 +74,7 @@ async fn open(file: &Path) -> Result<Body, Failure> {
         });
     }
     if io::stdin().is_terminal() {
-        return Err(Failure::Usage(
-            "give a file, or records on standard input".to_owned(),
-        ));
+        return Err(Failure::Usage("give a file, or records on standard input".to_owned()));
     }
     Ok(body(tokio::io::stdin()))
 }

@@ -16,25 +16,13 @@ pub(super) async fn list(
     args: &PinLsArgs,
     out: &mut Output,
 ) -> Result<u8, Failure> {
-    let header = &[
-        "CID",
-        "NAME",
-        "TYPE",
-        "REPLICATION",
-        "ALLOCATIONS",
-        "WRITTEN",
-        "EXPIRES",
-    ];
+    let header = &["CID", "NAME", "TYPE", "REPLICATION", "ALLOCATIONS", "WRITTEN", "EXPIRES"];
     let mut rows = Rows::new(header);
     if !args.cids.is_empty() {
         let call = |cid: &str| Ok(Call::new(api::ALLOCATION, &[cid]));
         let (records, code) = each(connection, &args.cids, out, call).await?;
         for record in records {
-            if out.json() {
-                out.object(&record)?
-            } else {
-                rows.add(out, row(&record))?
-            }
+            if out.json() { out.object(&record)? } else { rows.add(out, row(&record))? }
         }
         rows.end(out)?;
         return Ok(code);
@@ -46,9 +34,8 @@ pub(super) async fn list(
             out.line(&line)?;
             continue;
         }
-        let record = serde_json::from_slice(&line).map_err(|e| ClientError::Unintelligible {
-            reason: e.to_string(),
-        })?;
+        let record = serde_json::from_slice(&line)
+            .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })?;
         rows.add(out, row(&record))?;
     }
     rows.end(out)?;

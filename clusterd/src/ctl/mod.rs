@@ -34,11 +34,7 @@ pub(crate) fn run() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() {
-                code::USAGE
-            } else {
-                code::OK
-            };
+            let code = if error.use_stderr() { code::USAGE } else { code::OK };
             // Nothing is left to do when the terminal is gone.
             drop(error.print());
             return ExitCode::from(code);
@@ -60,10 +56,7 @@ fn work(args: Args) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| Failure::System {
-            attempt: "start",
-            source,
-        })?;
+        .map_err(|source| Failure::System { attempt: "start", source })?;
     let Args { common, command } = args;
     let mut out = Output::new(common.json);
     let connection = Connection::new(&common);
@@ -82,9 +75,7 @@ async fn dispatch(
 ) -> Result<u8, Failure> {
     match command {
         Command::Id => peers::id(connection, out).await,
-        Command::Peers {
-            command: PeersCommand::Ls,
-        } => peers::list(connection, out).await,
+        Command::Peers { command: PeersCommand::Ls } => peers::list(connection, out).await,
         Command::Version => peers::version(connection, out).await,
         Command::Gc => peers::collect_garbage(connection, out).await,
         Command::Summary => summary::summary(connection, out).await,

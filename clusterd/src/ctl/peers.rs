@@ -17,11 +17,7 @@ pub(super) async fn id(connection: &Connection, out: &mut Output) -> Result<u8, 
         out.object(&peer)?;
         return Ok(code::OK);
     }
-    out.line(format!(
-        "Peer     {} ({})",
-        peer.id,
-        printable(&peer.peername)
-    ))?;
+    out.line(format!("Peer     {} ({})", peer.id, printable(&peer.peername)))?;
     out.line(format!("Version  {}", printable(&peer.version)))?;
     for address in &peer.addresses {
         out.line(format!("         {address}"))?;
@@ -33,11 +29,7 @@ pub(super) async fn id(connection: &Connection, out: &mut Output) -> Result<u8, 
     for address in &peer.ipfs.addresses {
         out.line(format!("         {address}"))?;
     }
-    let others = peer
-        .cluster_peers
-        .iter()
-        .filter(|other| **other != peer.id)
-        .count();
+    let others = peer.cluster_peers.iter().filter(|other| **other != peer.id).count();
     out.line(format!("Sees     {others} other peers"))?;
     Ok(code::OK)
 }
@@ -50,24 +42,16 @@ pub(super) async fn list(connection: &Connection, out: &mut Output) -> Result<u8
             out.line(&line)?;
             continue;
         }
-        let peer: IdInfo =
-            serde_json::from_slice(&line).map_err(|e| ClientError::Unintelligible {
-                reason: e.to_string(),
-            })?;
-        let error = if peer.error.is_empty() {
-            &peer.ipfs.error
-        } else {
-            &peer.error
-        };
+        let peer: IdInfo = serde_json::from_slice(&line)
+            .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })?;
+        let error = if peer.error.is_empty() { &peer.ipfs.error } else { &peer.error };
         rows.add(
             out,
             [
                 or_dash(&peer.peername),
                 peer.id.to_string(),
                 or_dash(&peer.version),
-                peer.ipfs
-                    .id
-                    .map_or_else(|| "-".to_owned(), |id| id.to_string()),
+                peer.ipfs.id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
                 or_dash(error),
             ],
         )?;
@@ -97,10 +81,7 @@ pub(super) async fn collect_garbage(
     connection: &Connection,
     out: &mut Output,
 ) -> Result<u8, Failure> {
-    let reply = connection
-        .client()
-        .send(&Call::new(api::PROXY_REPO_GC, &[]))
-        .await?;
+    let reply = connection.client().send(&Call::new(api::PROXY_REPO_GC, &[])).await?;
     let mut lines = reply.lines();
     let mut removed = 0_u64;
     let mut errors: BTreeMap<String, u64> = BTreeMap::new();
@@ -108,10 +89,8 @@ pub(super) async fn collect_garbage(
         if out.json() {
             out.line(&line)?;
         }
-        let event: RepoGcEvent =
-            serde_json::from_slice(&line).map_err(|e| ClientError::Unintelligible {
-                reason: e.to_string(),
-            })?;
+        let event: RepoGcEvent = serde_json::from_slice(&line)
+            .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })?;
         match event {
             RepoGcEvent::Removed(_) => removed += 1,
             RepoGcEvent::Error { peer, message } => {
@@ -124,11 +103,7 @@ pub(super) async fn collect_garbage(
                         out.line(format!("{} ({times} times)", printable(error)))?;
                     }
                 }
-                return Ok(if errors.is_empty() {
-                    code::OK
-                } else {
-                    code::FAILED
-                });
+                return Ok(if errors.is_empty() { code::OK } else { code::FAILED });
             }
         }
     }

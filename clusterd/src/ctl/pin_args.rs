@@ -49,16 +49,11 @@ pub(super) struct PinAddArgs {
     #[arg(allow_hyphen_values = true, requires = "replication_min")]
     replication_max: Option<i32>,
     /// Peers to prefer (comma list of peer ids)
-    #[arg(
-        long,
-        visible_alias = "allocs",
-        value_name = "PEERS",
-        value_delimiter = ','
-    )]
+    #[arg(long, visible_alias = "allocs", value_name = "PEERS", value_delimiter = ',')]
     allocations: Vec<PeerId>,
     /// Name of the pin
-    #[arg(short, long, default_value = "")]
-    name: String,
+    #[arg(short, long)]
+    name: Option<String>,
     /// The whole DAG, or its one block
     #[arg(long, default_value = "recursive", value_parser = mode)]
     mode: PinMode,
@@ -83,16 +78,13 @@ impl PinAddArgs {
     pub(super) fn options(&self, now: u64) -> Result<PinOptions, Failure> {
         let (min, max) = match self.replication {
             Some(both) => (both, both),
-            None => (
-                self.replication_min.unwrap_or(0),
-                self.replication_max.unwrap_or(0),
-            ),
+            None => (self.replication_min.unwrap_or(0), self.replication_max.unwrap_or(0)),
         };
         let replication = Replication::from_factors(min, max)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(PinOptions {
             replication,
-            name: self.name.clone(),
+            name: self.name.clone().unwrap_or_default(),
             mode: self.mode,
             user_allocations: self.allocations.clone(),
             expires_at: after(self.expire_in, now).or(self.expire_at),
@@ -121,8 +113,8 @@ pub(super) struct PinUpdateArgs {
     #[arg(value_name = "TO")]
     pub(super) to: String,
     /// Name of the new pin [default: that of the old one]
-    #[arg(short, long, default_value = "")]
-    name: String,
+    #[arg(short, long)]
+    name: Option<String>,
     /// Unpin the new one by itself after so long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     expire_in: Option<Duration>,
@@ -137,7 +129,7 @@ impl PinUpdateArgs {
     /// What is asked for. `now` is in seconds since 1970.
     pub(super) fn options(&self, now: u64) -> PinOptions {
         PinOptions {
-            name: self.name.clone(),
+            name: self.name.clone().unwrap_or_default(),
             expires_at: after(self.expire_in, now),
             update_from: Some(self.from),
             ..PinOptions::default()
@@ -151,12 +143,7 @@ pub(super) struct PinLsArgs {
     #[arg(value_name = "CID", value_parser = super::args::cid)]
     pub(super) cids: Vec<String>,
     /// Only records of these types (comma list): all, pin, meta-pin, clusterdag-pin, shard-pin
-    #[arg(
-        long,
-        value_name = "TYPES",
-        default_value = "all",
-        conflicts_with = "cids"
-    )]
+    #[arg(long, value_name = "TYPES", default_value = "all", conflicts_with = "cids")]
     pub(super) filter: String,
 }
 
@@ -168,8 +155,7 @@ fn factor(text: &str) -> Result<i32, String> {
     if text == "everywhere" {
         return Ok(-1);
     }
-    text.parse()
-        .map_err(|_| "give a number, or everywhere".to_owned())
+    text.parse().map_err(|_| "give a number, or everywhere".to_owned())
 }
 
 fn mode(text: &str) -> Result<PinMode, String> {
@@ -204,9 +190,7 @@ mod tests {
     fn add(words: &[&str]) -> Result<PinAddArgs, clap::Error> {
         let words = ["clusterdctl", "pin", "add"].iter().chain(words);
         match Args::try_parse_from(words)?.command {
-            Command::Pin {
-                command: PinCommand::Add(args),
-            } => Ok(args),
+            Command::Pin { command: PinCommand::Add(args) } => Ok(args),
             other => panic!("read as {other:?}"),
         }
     }
@@ -232,14 +216,8 @@ mod tests {
             CID,
         ];
         let options = add(&words).unwrap().options(1_000).unwrap();
-        assert_eq!(
-            options.replication,
-            Replication::from_factors(1, 3).unwrap()
-        );
-        assert_eq!(
-            (options.name.as_str(), options.expires_at),
-            ("x", Some(4_600))
-        );
+        assert_eq!(options.replication, Replication::from_factors(1, 3).unwrap());
+        assert_eq!((options.name.as_str(), options.expires_at), ("x", Some(4_600)));
         assert_eq!(options.metadata["a"], "b=c");
     }
 

@@ -25,11 +25,7 @@ pub(super) async fn add(
     out: &mut Output,
 ) -> Result<u8, Failure> {
     let query = args.options(now())?.to_query();
-    let query = || {
-        query
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-    };
+    let query = || query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let call = |target: &str| Ok(call(target, [api::PIN, api::PIN_PATH])?.query(query()));
     let (records, code) = each(connection, &args.targets, out, call).await?;
     let waited = finish(connection, records, None, &args.wait, out).await?;
@@ -53,22 +49,15 @@ pub(super) async fn update(
     out: &mut Output,
 ) -> Result<u8, Failure> {
     let query = args.options(now()).to_query();
-    let query = query
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let query = query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let call = call(&args.to, [api::PIN, api::PIN_PATH])?.query(query);
     let record: PinJson = connection.ask(&call).await?;
-    let waiting = WaitArgs {
-        wait: args.wait.wait || args.unpin,
-        ..args.wait.clone()
-    };
+    let waiting = WaitArgs { wait: args.wait.wait || args.unpin, ..args.wait.clone() };
     let code = finish(connection, vec![record], None, &waiting, out).await?;
     // The old pin goes only when its blocks are surely kept by the new one.
     if args.unpin && code == code::OK {
         let from = args.from.to_string();
-        connection
-            .ask::<PinJson>(&Call::new(api::UNPIN, &[&from]))
-            .await?;
+        connection.ask::<PinJson>(&Call::new(api::UNPIN, &[&from])).await?;
     }
     Ok(code)
 }
@@ -82,10 +71,7 @@ pub(super) async fn each(
     call: impl Fn(&str) -> Result<Call, Failure>,
 ) -> Result<(Vec<PinJson>, u8), Failure> {
     // All are looked at before the first is sent: a slip of the pen changes nothing.
-    let calls = targets
-        .iter()
-        .map(|target| call(target))
-        .collect::<Result<Vec<_>, _>>()?;
+    let calls = targets.iter().map(|target| call(target)).collect::<Result<Vec<_>, _>>()?;
     let (mut records, mut code) = (Vec::new(), code::OK);
     for (target, call) in targets.iter().zip(&calls) {
         match connection.ask(call).await {
@@ -94,11 +80,7 @@ pub(super) async fn each(
                 error.message = format!("{target}: {}", error.message);
                 let failure = Failure::Call(ClientError::Refused(error));
                 failure.report(out.json());
-                code = if code == code::OK {
-                    failure.code()
-                } else {
-                    code
-                };
+                code = if code == code::OK { failure.code() } else { code };
             }
             Err(failure) => return Err(failure),
         }
@@ -134,11 +116,7 @@ async fn finish(
     }
     if args.no_status {
         for (pin, record) in pins.iter().zip(&records) {
-            if out.json() {
-                out.object(record)?
-            } else {
-                out.line(&pin.cid)?
-            }
+            if out.json() { out.object(record)? } else { out.line(&pin.cid)? }
         }
     } else {
         let infos = pins.iter().filter_map(|pin| pin.info.as_ref());
@@ -153,9 +131,7 @@ async fn finish(
 }
 
 fn complaint(pin: &Awaited) -> String {
-    let Awaited {
-        cid, goal, verdict, ..
-    } = pin;
+    let Awaited { cid, goal, verdict, .. } = pin;
     match (goal, verdict) {
         (Goal::Pinned(_), Verdict::Failed(words)) => format!(
             "{cid} is not pinned: {words}\n\
@@ -172,18 +148,14 @@ fn complaint(pin: &Awaited) -> String {
 
 /// How many holders make a record pinned; `None` for every peer.
 pub(super) fn least(record: &PinJson) -> Option<usize> {
-    usize::try_from(record.replication_factor_min)
-        .ok()
-        .filter(|least| *least > 0)
+    usize::try_from(record.replication_factor_min).ok().filter(|least| *least > 0)
 }
 
 /// The call for a CID, or for a path below `/ipfs` or `/ipns`, or for `CID/path`.
 fn call(target: &str, [by_cid, by_path]: [Route; 2]) -> Result<Call, Failure> {
     let wrong = |why: String| Failure::Usage(format!("{target:?} is no CID and no path: {why}"));
     if !target.contains('/') {
-        let cid: Cid = target
-            .parse()
-            .map_err(|e: common::ids::IdError| wrong(e.to_string()))?;
+        let cid: Cid = target.parse().map_err(|e: common::ids::IdError| wrong(e.to_string()))?;
         return Ok(Call::new(by_cid, &[&cid.to_string()]));
     }
     let (kind, rest) = match target.strip_prefix('/') {
@@ -210,26 +182,14 @@ mod tests {
         let routes = [api::PIN, api::PIN_PATH];
         for (target, path) in [
             (cid.to_owned(), format!("/pins/{cid}")),
-            (
-                format!("/ipfs/{cid}/a b"),
-                format!("/pins/ipfs/{cid}%2Fa%20b"),
-            ),
+            (format!("/ipfs/{cid}/a b"), format!("/pins/ipfs/{cid}%2Fa%20b")),
             (format!("{cid}/a"), format!("/pins/ipfs/{cid}%2Fa")),
-            (
-                "/ipns/example.org".to_owned(),
-                "/pins/ipns/example.org".to_owned(),
-            ),
+            ("/ipns/example.org".to_owned(), "/pins/ipns/example.org".to_owned()),
         ] {
-            assert!(
-                format!("{:?}", call(&target, routes).unwrap()).contains(&path),
-                "{target}"
-            );
+            assert!(format!("{:?}", call(&target, routes).unwrap()).contains(&path), "{target}");
         }
         for wrong in ["", "x", "/", "/ipfs", "/ipfs/", "/files/a", "--all"] {
-            assert!(
-                matches!(call(wrong, routes), Err(Failure::Usage(_))),
-                "{wrong}"
-            );
+            assert!(matches!(call(wrong, routes), Err(Failure::Usage(_))), "{wrong}");
         }
     }
 }

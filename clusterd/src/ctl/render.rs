@@ -23,10 +23,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self {
-            json,
-            to: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()),
-        }
+        Self { json, to: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()) }
     }
 
     /// Whether a program reads it.
@@ -73,12 +70,7 @@ pub(super) struct Rows {
 impl Rows {
     /// The header comes with the first rows; a table without rows is not written at all.
     pub(super) fn new(header: &'static [&'static str]) -> Self {
-        Self {
-            header: Some(header),
-            widths: Vec::new(),
-            table: Table::new(),
-            rows: 0,
-        }
+        Self { header: Some(header), widths: Vec::new(), table: Table::new(), rows: 0 }
     }
 
     /// Adds a row; what others chose (names, errors) is made harmless.
@@ -87,8 +79,7 @@ impl Rows {
         out: &mut Output,
         row: impl IntoIterator<Item = String>,
     ) -> Result<(), Failure> {
-        self.table
-            .add_row(row.into_iter().map(|cell| printable(&cell)));
+        self.table.add_row(row.into_iter().map(|cell| printable(&cell)));
         self.rows += 1;
         if self.table.row_count() < ROWS_TOGETHER {
             return Ok(());
@@ -142,18 +133,15 @@ pub(super) fn printable(text: &str) -> String {
         c.is_control()
             || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars()
-        .map(|c| if harmful(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A time in the zone of this machine, to the second; `-` for none.
 pub(super) fn time(time: WireTime) -> String {
     match time.timestamp() {
-        Some(at) => at
-            .to_zoned(jiff::tz::TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
+        Some(at) => {
+            at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
         None => "-".to_owned(),
     }
 }
@@ -165,11 +153,7 @@ pub(super) fn size(bytes: u64) -> String {
 
 /// `-` for an empty cell, so that columns can be told apart.
 pub(super) fn or_dash(text: &str) -> String {
-    if text.is_empty() {
-        "-".to_owned()
-    } else {
-        text.to_owned()
-    }
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -178,19 +162,13 @@ mod tests {
 
     #[test]
     fn a_name_cannot_command_the_terminal() {
-        assert_eq!(
-            printable("a\u{1b}[2J\nb\u{202e}c"),
-            "a\u{fffd}[2J\u{fffd}b\u{fffd}c"
-        );
+        assert_eq!(printable("a\u{1b}[2J\nb\u{202e}c"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
         assert_eq!(printable("naïve – 名前"), "naïve – 名前");
     }
 
     #[test]
     fn no_time_is_a_dash() {
         assert_eq!(time(WireTime::NONE), "-");
-        assert_eq!(
-            time(WireTime::from_seconds(86_400 * 365)).len(),
-            "1971-01-01 00:00:00".len()
-        );
+        assert_eq!(time(WireTime::from_seconds(86_400 * 365)).len(), "1971-01-01 00:00:00".len());
     }
 }

@@ -31,11 +31,7 @@ pub(super) async fn status(
     let mut lines = connection.lines(&call).await?;
     let mut rows = Rows::new(HEADER);
     while let Some(line) = connection.within(lines.next()).await? {
-        if out.json() {
-            out.line(&line)?
-        } else {
-            add(&mut rows, &parse(&line)?, filter, out)?
-        }
+        if out.json() { out.line(&line)? } else { add(&mut rows, &parse(&line)?, filter, out)? }
     }
     rows.end(out)?;
     Ok(code::OK)
@@ -43,20 +39,12 @@ pub(super) async fn status(
 
 pub(super) fn listing(args: &StatusArgs, words: &str) -> Call {
     let call = with_local(Call::new(api::STATUS_ALL, &[]), args.local);
-    if words.is_empty() {
-        call
-    } else {
-        call.query([("filter", words)])
-    }
+    if words.is_empty() { call } else { call.query([("filter", words)]) }
 }
 
 pub(super) fn parse(line: &[u8]) -> Result<GlobalPinInfo, Failure> {
-    serde_json::from_slice(line).map_err(|e| {
-        ClientError::Unintelligible {
-            reason: e.to_string(),
-        }
-        .into()
-    })
+    serde_json::from_slice(line)
+        .map_err(|e| ClientError::Unintelligible { reason: e.to_string() }.into())
 }
 
 /// Shows the named pins; the code says whether each is held by enough peers.
@@ -82,10 +70,7 @@ async fn by_cid(
 
 /// How many holders a pin needs; `None` for every peer, and for what is not in the pinset.
 async fn needed(connection: &Connection, cid: &str) -> Result<Option<usize>, Failure> {
-    match connection
-        .ask::<PinJson>(&Call::new(api::ALLOCATION, &[cid]))
-        .await
-    {
+    match connection.ask::<PinJson>(&Call::new(api::ALLOCATION, &[cid])).await {
         Ok(record) => Ok(least(&record)),
         Err(failure) if failure.code() == code::NOT_PINNED => Ok(None),
         Err(failure) => Err(failure),
@@ -100,11 +85,7 @@ pub(super) fn show<'a>(
 ) -> Result<(), Failure> {
     let mut rows = Rows::new(HEADER);
     for info in infos {
-        if out.json() {
-            out.object(info)?
-        } else {
-            add(&mut rows, info, filter, out)?
-        }
+        if out.json() { out.object(info)? } else { add(&mut rows, info, filter, out)? }
     }
     rows.end(out)?;
     Ok(())
@@ -126,11 +107,7 @@ fn add(
         } else if peer.attempt_count > 0 && !note.is_empty() {
             note = format!("{note} (attempt {})", peer.attempt_count);
         }
-        let name = if peer.peername.is_empty() {
-            id.to_string()
-        } else {
-            peer.peername.clone()
-        };
+        let name = if peer.peername.is_empty() { id.to_string() } else { peer.peername.clone() };
         rows.add(
             out,
             [
@@ -165,11 +142,7 @@ pub(super) async fn recover(
     let mut lines = connection.lines(&call).await?;
     let mut rows = Rows::new(HEADER);
     while let Some(line) = connection.within(lines.next()).await? {
-        if out.json() {
-            out.line(&line)?
-        } else {
-            add(&mut rows, &parse(&line)?, filter, out)?
-        }
+        if out.json() { out.line(&line)? } else { add(&mut rows, &parse(&line)?, filter, out)? }
     }
     if rows.end(out)? == 0 && !out.json() {
         out.line("nothing has failed")?;

@@ -20,10 +20,7 @@ pub(super) async fn summary(connection: &Connection, out: &mut Output) -> Result
     for (status, pins) in &summary.unsettled {
         out.line(format!("  {:<9} {pins}", status.as_str()))?;
     }
-    out.line(format!(
-        "Operations  {} running, {} waiting",
-        summary.running, summary.waiting
-    ))?;
+    out.line(format!("Operations  {} running, {} waiting", summary.running, summary.waiting))?;
     let ipfs = match (summary.ipfs_reachable, summary.ipfs_error.as_str()) {
         (true, _) => "answers".to_owned(),
         (false, "") => "does not answer".to_owned(),

@@ -40,11 +40,7 @@ pub(super) enum Verdict {
 
 /// Judges the status of one pin.
 pub(super) fn judge(goal: Goal, info: &GlobalPinInfo) -> Verdict {
-    let peers = || {
-        info.peer_map
-            .values()
-            .filter(|peer| peer.status != PinStatus::Remote)
-    };
+    let peers = || info.peer_map.values().filter(|peer| peer.status != PinStatus::Remote);
     let count = |status: PinStatus| peers().filter(|peer| peer.status == status).count();
     let failed = |status: PinStatus| {
         let first = peers().find(|peer| peer.status == status);
@@ -92,12 +88,7 @@ pub(super) struct Awaited {
 
 impl Awaited {
     pub(super) fn new(cid: String, goal: Goal) -> Self {
-        Self {
-            cid,
-            goal,
-            info: None,
-            verdict: Verdict::Open,
-        }
+        Self { cid, goal, info: None, verdict: Verdict::Open }
     }
 }
 
@@ -166,11 +157,7 @@ impl View {
                 bars.push(bar);
             }
         }
-        Self {
-            bars,
-            last: vec![String::new(); pins.len()],
-            plain,
-        }
+        Self { bars, last: vec![String::new(); pins.len()], plain }
     }
 
     fn update(&mut self, at: usize, pin: &Awaited) {
@@ -194,15 +181,8 @@ fn describe(pin: &Awaited, amounts: bool) -> String {
         return String::new();
     };
     let mut parts = Vec::new();
-    for status in PinStatus::ALL
-        .into_iter()
-        .filter(|status| *status != PinStatus::Remote)
-    {
-        let count = info
-            .peer_map
-            .values()
-            .filter(|peer| peer.status == status)
-            .count();
+    for status in PinStatus::ALL.into_iter().filter(|status| *status != PinStatus::Remote) {
+        let count = info.peer_map.values().filter(|peer| peer.status == status).count();
         match (count, info.peer_map.len()) {
             (0, _) => {}
             (_, 1) => parts.push(status.as_str().to_owned()),
@@ -210,11 +190,7 @@ fn describe(pin: &Awaited, amounts: bool) -> String {
         }
     }
     let mut text = parts.join(", ");
-    let progress: Vec<_> = info
-        .peer_map
-        .values()
-        .filter_map(|peer| peer.progress)
-        .collect();
+    let progress: Vec<_> = info.peer_map.values().filter_map(|peer| peer.progress).collect();
     if amounts && !progress.is_empty() {
         let nodes: u64 = progress.iter().map(|progress| progress.nodes).sum();
         let bytes: u64 = progress.iter().map(|progress| progress.bytes).sum();
