@@ -1,0 +1,140 @@
+//! Measures ours beside Kubo, Go ipfs-cluster, haproxy and nginx, in one run on one machine.
+
+#![forbid(unsafe_code)]
+
+mod content;
+mod cpu;
+mod disk;
+mod error;
+mod figure;
+mod listing;
+mod message;
+mod pinset;
+mod proxies;
+mod random;
+mod report;
+mod rounds;
+
+mod rows;
+mod rpc;
+mod sides;
+mod sizes;
+mod source_and_sink;
+mod stage;
+mod table;
+mod wrk;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use harness::{build, peers, stack};
+
+use crate::error::BenchError;
+use crate::random::Random;
+use crate::report::{Report, Setting, first_line};
+use crate::rows::{Row, Run};
+use crate::sizes::Sizes;
+
+/// The work tree.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The figures that README shows.
+const NEWEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/newest.json");
+
+/// Measures ours beside Kubo, Go ipfs-cluster, haproxy and nginx.
+///
+/// All sides run at once on this machine and are measured in turn, in another order each round.
+/// Only the ratios within a run mean something.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Small sizes, under two minutes: shows that all works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Only these rows.
+    #[arg(long, value_enum)]
+    only: Vec<Row>,
+    /// Where the figures go; a whole run with full sizes writes tests/bench/newest.json by itself.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Measures nothing: puts the newest figures into README's table.
+    #[arg(long)]
+    readme: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+fn run(arguments: &Arguments) -> Result<(), BenchError> {
+    if arguments.readme {
+        let report = Report::read(Path::new(NEWEST))?;
+        return table::write_into(&Path::new(ROOT).join("README.md"), &report);
+    }
+    build::build_all()?;
+    let setting = Setting::of_this_machine(versions()?, arguments.quick);
+    let sizes = if arguments.quick {
+        Sizes::quick()
+    } else {
+        Sizes::full()
+    };
+    let whole = arguments.only.is_empty();
+    let rows = if whole {
+        Row::value_variants()
+    } else {
+        &arguments.only
+    };
+    let mut random = Random::new();
+    let mut figures = Vec::new();
+    for row in rows {
+        eprintln!("measuring {row:?} …");
+        let directory = stack::temporary_directory()?;
+        let mut run = Run {
+            directory: directory.path(),
+            sizes: &sizes,
+            random: &mut random,
+        };
+        figures.extend(row.measure(&mut run)?);
+    }
+    let report = Report { setting, figures };
+    print!("{}", table::markdown(&report));
+    match &arguments.json {
+        Some(file) => report.write(file),
+        None if whole && !arguments.quick => report.write(Path::new(NEWEST)),
+        None => Ok(()),
+    }
+}
+
+/// The peers' names and versions.
+fn versions() -> Result<Vec<String>, BenchError> {
+    let kubo = peers::kubo()?;
+    let go = peers::cluster_service()?;
+    let line = |path: &Path, args: &[&str]| first_line(&path.to_string_lossy(), args);
+    Ok(vec![
+        format!("Kubo {}", line(&kubo, &["version", "--number"])),
+        line(&go, &["--version"]).replace("ipfs-cluster-service version", "ipfs-cluster"),
+        short_version("haproxy")?,
+        short_version("nginx")?,
+        short_version("wrk")?,
+    ])
+}
+
+/// As `nginx 1.22.1`, from what `-v` says.
+fn short_version(tool: &str) -> Result<String, BenchError> {
+    let said = first_line(tool, &["-v"]);
+    let version = said
+        .split([' ', '/'])
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let version = version.ok_or_else(|| BenchError::tool(tool))?;
+    Ok(format!(
+        "{tool} {}",
+        version.split(['-', '+']).next().unwrap_or(version)
+    ))
+}

@@ -1,0 +1,66 @@
+//! The rows of the table: each measures one thing on all sides and gives its figures.
+
+mod add;
+mod bulk;
+mod import;
+mod pin_add;
+mod pin_ls;
+mod restart;
+mod small;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::BenchError;
+use crate::figure::Figure;
+use crate::random::Random;
+use crate::sizes::Sizes;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// Small requests that pass through.
+    Small,
+    /// Long bodies that pass through, both ways.
+    Bulk,
+    /// `add` of a large file and of many small ones.
+    Add,
+    /// `pin/add` of local content.
+    PinAdd,
+    /// A streamed `pin/ls`.
+    PinLs,
+    /// Import of large pinsets: time, disk, memory.
+    Import,
+    /// Restarts under load.
+    Restart,
+}
+
+/// What a row works with.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    /// A directory of its own; removed afterwards.
+    pub(crate) directory: &'a Path,
+    /// How much to measure.
+    pub(crate) sizes: &'a Sizes,
+    /// Fresh content, and the order of the sides.
+    pub(crate) random: &'a mut Random,
+}
+
+impl Row {
+    /// Measures it.
+    ///
+    /// # Errors
+    /// When any side cannot be measured.
+    pub(crate) fn measure(self, run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
+        match self {
+            Self::Small => small::measure(run),
+            Self::Bulk => bulk::measure(run),
+            Self::Add => add::measure(run),
+            Self::PinAdd => pin_add::measure(run),
+            Self::PinLs => pin_ls::measure(run),
+            Self::Import => import::measure(run),
+            Self::Restart => restart::measure(run),
+        }
+    }
+}

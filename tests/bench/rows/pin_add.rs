@@ -1,0 +1,140 @@
+//! `pin/add` of content that Kubo has: how long one takes, and how many a second 16 clients get.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::error::HarnessError;
+use harness::http::{Client, Connection};
+
+use super::Run;
+use crate::content::{Blocks, Form};
+use crate::figure::{Better, Figure, Goal, Side};
+use crate::random::Random;
+use crate::rounds::interleave;
+use crate::stage::Stage;
+use crate::{BenchError, rpc};
+
+const SIDES: [Side; 4] = [Side::Ours, Side::OursAccepted, Side::Kubo, Side::Go];
+
+/// As the list of figures has it.
+const CLIENTS: usize = 16;
+
+/// Kubo pins some hundred a second; more time means that something hangs.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+
+/// One client, then 16; every pin is a new one, and content is put first.
+pub(crate) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
+    let stage = Stage::start(run.directory)?;
+    let mut content = Random::new();
+    let (in_turn, at_once) = (run.sizes.pins_in_turn, run.sizes.pins_at_once);
+    let rounds = run.sizes.long_rounds;
+    let one = interleave(&SIDES, rounds, run.random, |side| {
+        let cids = put_blocks(&stage, in_turn, &mut content)?;
+        let mut times = pin_in_turn(stage.port(side), &cids)?;
+        stage.settle(&cids, SETTLE_MAX)?;
+        times.sort_by(f64::total_cmp);
+        Ok([quantile(&times, 50), quantile(&times, 99)])
+    })?;
+    let many = interleave(&SIDES, rounds, run.random, |side| {
+        let cids = put_blocks(&stage, at_once, &mut content)?;
+        let start = Instant::now();
+        pin_at_once(stage.port(side), &cids)?;
+        let seconds = start.elapsed().as_secs_f64();
+        stage.settle(&cids, SETTLE_MAX)?;
+        Ok([at_once as f64 / seconds])
+    })?;
+    let rate = || {
+        Figure::new(
+            "`pin add`, 16 clients",
+            "pins/s",
+            Better::Higher,
+            many.column(0),
+        )
+    };
+    let accepted = Goal::Ratio {
+        side: Side::OursAccepted,
+        against: Side::Go,
+        bound: 5.0,
+    };
+    Ok(vec![
+        Figure::new(
+            "`pin add`, 1 client: p50",
+            "ms",
+            Better::Lower,
+            one.column(0),
+        ),
+        Figure::new(
+            "`pin add`, 1 client: p99",
+            "ms",
+            Better::Lower,
+            one.column(1),
+        ),
+        rate().with_ratio_goal(Side::Kubo, 0.95),
+        Figure {
+            what: "the same, `wait = \"accepted\"`".to_owned(),
+            ..rate().with_goal(accepted)
+        },
+    ])
+}
+
+/// Gives Kubo fresh blocks, none of them pinned.
+fn put_blocks(stage: &Stage, count: usize, random: &mut Random) -> Result<Vec<String>, BenchError> {
+    let blocks = Blocks::fresh(count, random);
+    let form = Form::car(&blocks.car);
+    rpc::post_form(
+        stage.kubo.port(),
+        "/api/v0/dag/import?pin-roots=false",
+        &form,
+    )?;
+    nix::unistd::sync();
+    Ok(blocks.cids)
+}
+
+/// One after the other on one connection; milliseconds each.
+fn pin_in_turn(port: u16, cids: &[String]) -> Result<Vec<f64>, BenchError> {
+    let mut connection = Client::tcp(port).connect()?;
+    let mut times = Vec::with_capacity(cids.len());
+    for cid in cids {
+        let start = Instant::now();
+        pin(&mut connection, cid)?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
+}
+
+fn pin_at_once(port: u16, cids: &[String]) -> Result<(), BenchError> {
+    thread::scope(|scope| {
+        let shares = cids.chunks(cids.len().div_ceil(CLIENTS));
+        let clients: Vec<_> = shares
+            .map(|share| scope.spawn(move || pin_in_turn(port, share)))
+            .collect();
+        for client in clients {
+            match client.join() {
+                Ok(times) => drop(times?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(())
+    })
+}
+
+fn pin(connection: &mut Connection, cid: &str) -> Result<(), BenchError> {
+    let target = format!("/api/v0/pin/add?arg={cid}");
+    let request = format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    connection.send(request.as_bytes())?;
+    let answer = rpc::checked(&target, connection.answer(false)?)?;
+    if answer.text().contains(cid) {
+        return Ok(());
+    }
+    Err(HarnessError::Unreadable {
+        what: "the answer to pin/add",
+        found: answer.text(),
+    }
+    .into())
+}
+
+/// The sample that so many of 100 do not exceed.
+fn quantile(sorted: &[f64], percent: usize) -> f64 {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or_default()
+}
