@@ -239,6 +239,3 @@ fn check_format<S: Store>(store: &mut S) -> Result<(), StoreError> {
         Ok(_) | Err(_) => Err(StoreError::Damaged { what: "the format's number".to_owned() }),
     }
 }
-
-#[cfg(test)]
-mod tests;

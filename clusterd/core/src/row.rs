@@ -2,11 +2,14 @@
 
 /// Appends a number in 7-bit groups, lowest first, as protobuf does.
 pub(crate) fn put_uvarint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            return out.push(low & 0x7f);
+        }
+        out.push(low | 0x80);
     }
-    out.push(number as u8);
 }
 
 /// Reads a row from its front; every method gives `None` at its end.

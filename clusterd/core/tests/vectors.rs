@@ -1,5 +1,7 @@
 //! Go's golden files: records, blocks and the outcome of merges, recorded from ipfs-cluster 1.1.6.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::collections::BTreeMap;
 
 use clusterd_core::pinset::codec::{Block, BlockId};
@@ -45,8 +47,8 @@ fn records_are_gos_byte_for_byte() {
         assert_eq!(serde_json::to_value(pin.kind).unwrap(), json["type"]);
         assert_eq!(pin.depth.mode().as_str(), json["mode"]);
         assert_eq!(pin.replication.factors().0, json["replication_factor_min"]);
-        assert_eq!(serde_json::to_value(&pin.reference).unwrap(), json["reference"]);
-        assert_eq!(serde_json::to_value(&pin.update_from).unwrap(), json["pin_update"]);
+        assert_eq!(serde_json::to_value(pin.reference).unwrap(), json["reference"]);
+        assert_eq!(serde_json::to_value(pin.update_from).unwrap(), json["pin_update"]);
         seen += 1;
     }
     assert_eq!(seen, 5);
@@ -61,7 +63,8 @@ fn metadata_in_the_old_field_is_read() {
     let options = hex("08011001320612".get(..12).unwrap());
     let old = [&options[..], &hex("0a01611201 62".replace(' ', "").as_str())].concat();
     let at = plain.windows(2).position(|two| two == [0x32, 4]).unwrap();
-    let bytes = [&plain[..at], &[0x32, old.len() as u8], &old, &plain[at + 6..]].concat();
+    let bytes =
+        [&plain[..at], &[0x32, u8::try_from(old.len()).unwrap()], &old, &plain[at + 6..]].concat();
     pin.metadata.insert("a".to_owned(), "b".to_owned());
     assert_eq!(decode_pin(&bytes), Ok(pin));
 }

@@ -8,6 +8,7 @@ use crate::effect::{Answer, Effect};
 use crate::input::{Time, WaiterId};
 use crate::pinset::key::PinKey;
 use crate::store::{Store, StoreError};
+use crate::tracker::goals::Origin;
 
 /// From so many new records on, an audit is cheaper than asking Kubo for each pin.
 const AUDIT_FROM: u64 = 64;
@@ -33,7 +34,7 @@ impl<S: Store> Node<S> {
                 unchanged += 1;
                 continue;
             }
-            self.put_pin(&key, old.as_ref(), &pin, false, now, effects)?;
+            self.put_pin(&key, old.as_ref(), &pin, Origin::Imported, now, effects)?;
             written += 1;
         }
         if written >= AUDIT_FROM {

@@ -14,6 +14,7 @@ use crate::pinset::key::PinKey;
 use crate::pinset::pin_row;
 use crate::pinset::record::encode_pin;
 use crate::store::{Store, StoreError};
+use crate::tracker::goals::Origin;
 use crate::tracker::phase::Goal;
 
 /// Largest record that is written. Many of them must fit a block of 1 MiB.
@@ -25,7 +26,7 @@ struct Planned {
     old: Option<Pin>,
     /// `None`: the record is there already with these options.
     new: Option<Pin>,
-    local: bool,
+    origin: Origin,
     provide: FastProvide,
 }
 
@@ -44,7 +45,7 @@ impl<S: Store> Node<S> {
         }
         let cids: Vec<Cid> = requests.iter().map(|request| request.cid).collect();
         let mut plan = Vec::with_capacity(requests.len());
-        for request in requests {
+        for request in last_of_each(requests) {
             match self.plan(request, now)? {
                 Ok(planned) => plan.push(planned),
                 Err(refusal) => {
@@ -73,14 +74,14 @@ impl<S: Store> Node<S> {
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        let Planned { key, old, new, local, provide } = planned;
+        let Planned { key, old, new, origin, provide } = planned;
         self.tracker.wish(&key, provide);
         match (new, old) {
-            (Some(new), old) => self.put_pin(&key, old.as_ref(), &new, local, now, effects),
+            (Some(new), old) => self.put_pin(&key, old.as_ref(), &new, origin, now, effects),
             // Asked for again: what failed or waits has its turn now.
             (None, Some(old)) => self.work(now, effects, |tracker, work| {
-                if local {
-                    return tracker.want(work, &key, &old, Some(&old), true);
+                if origin == Origin::Added {
+                    return tracker.want(work, &key, &old, Some(&old), origin);
                 }
                 tracker.recover(work, &key).map(|_| ())
             }),
@@ -94,7 +95,7 @@ impl<S: Store> Node<S> {
         key: &PinKey,
         old: Option<&Pin>,
         new: &Pin,
-        local: bool,
+        origin: Origin,
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
@@ -108,7 +109,7 @@ impl<S: Store> Node<S> {
         let peer = self.config.peer;
         let held = old.filter(|old| pin_row::is_for(old, &peer));
         self.work(now, effects, |tracker, work| match (pin_row::is_for(new, &peer), held) {
-            (true, held) => tracker.want(work, key, new, held, local),
+            (true, held) => tracker.want(work, key, new, held, origin),
             (false, Some(held)) => tracker.let_go(work, key, held, false),
             (false, None) => Ok(()),
         })
@@ -121,7 +122,8 @@ impl<S: Store> Node<S> {
         if let Some(refusal) = forbidden(&request, old.as_ref(), now) {
             return Ok(Err(refusal));
         }
-        let (local, provide) = (request.local, request.provide);
+        let origin = if request.local { Origin::Added } else { Origin::Asked };
+        let provide = request.provide;
         let mut new = match request.update_from {
             Some(from) if from != request.cid => {
                 let source = self.pinset.pin(&self.store, &PinKey::from_cid(&from))?;
@@ -143,7 +145,7 @@ impl<S: Store> Node<S> {
             *old == new
         });
         new.created_at = now.seconds();
-        Ok(Ok(Planned { key, old, new: (!is_same).then_some(new), local, provide }))
+        Ok(Ok(Planned { key, old, new: (!is_same).then_some(new), origin, provide }))
     }
 
     /// The record of an ordinary request, with its allocations.
@@ -171,6 +173,15 @@ impl<S: Store> Node<S> {
             ..Pin::new(request.cid, replication, now.seconds())
         })
     }
+}
+
+/// Of requests for one CID the last counts, as if they had come one after another.
+fn last_of_each(mut requests: Vec<PinRequest>) -> Vec<PinRequest> {
+    let mut seen = BTreeSet::new();
+    requests.reverse();
+    requests.retain(|request| seen.insert(request.cid));
+    requests.reverse();
+    requests
 }
 
 /// A copy of a pin for another CID, whose blocks it shares.

@@ -13,6 +13,7 @@ use crate::input::{Time, Until, WaiterId};
 use crate::pinset::key::PinKey;
 use crate::pinset::pin_row;
 use crate::store::{Store, StoreError};
+use crate::tracker::goals::Origin;
 use crate::tracker::phase::{Goal, Unsettled};
 
 /// [`crate::input::Input::Unpin`].
@@ -176,7 +177,7 @@ impl<S: Store> Node<S> {
             ..source.clone()
         };
         self.tracker.wish(&to_key, update.provide);
-        self.put_pin(&to_key, target, &new, false, now, effects)?;
+        self.put_pin(&to_key, target, &new, Origin::Asked, now, effects)?;
         if !update.unpin {
             return Ok(());
         }

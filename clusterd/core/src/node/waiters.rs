@@ -162,10 +162,8 @@ impl Waiters {
             waiter.missing.remove(key);
             let is_done = waiter.missing.is_empty();
             self.forget(key, id);
-            if is_done {
-                if let Some(waiter) = self.take(id) {
-                    effects.push(answer(id, Answer::Done { cids: waiter.cids }));
-                }
+            if is_done && let Some(waiter) = self.take(id) {
+                effects.push(answer(id, Answer::Done { cids: waiter.cids }));
             }
         }
     }

@@ -98,10 +98,10 @@ impl Tracker {
         work: &mut Work<'_, S>,
         key: &PinKey,
     ) -> Result<(), StoreError> {
-        if let Some(unsettled) = Unsettled::load(work.store, key)? {
-            if let Some(place) = unsettled.place(key) {
-                self.enqueue(place, &unsettled);
-            }
+        if let Some(unsettled) = Unsettled::load(work.store, key)?
+            && let Some(place) = unsettled.place(key)
+        {
+            self.enqueue(place, &unsettled);
         }
         Ok(())
     }

@@ -5,35 +5,55 @@ use common::pin::{FastProvide, Pin};
 use super::phase::{Goal, Turn, Unsettled};
 use super::{Outcome, Tracker, Work};
 use crate::effect::Effect;
-use crate::input::OpId;
+use crate::input::{OpId, Time};
 use crate::pinset::key::PinKey;
 use crate::store::{Store, StoreError};
 
 /// Most wishes kept; further pins go with Kubo's defaults.
 const WISHES_MAX: usize = 10_000;
 
+/// Imported pins queue as if they were so old, in milliseconds: pins that somebody asks for go first.
+const IMPORT_BEHIND: u64 = 600_000;
+
+/// Where a wanted pin comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client asked for it.
+    Asked,
+    /// Kubo was given the content with its own pin a moment ago.
+    Added,
+    /// One of many records taken in.
+    Imported,
+}
+
 impl Tracker {
     /// The record is new or changed and wanted here; `old` is the record before, if it was wanted here.
-    /// `local`: Kubo was given the content with its own pin a moment ago.
     pub(crate) fn want<S: Store>(
         &mut self,
         work: &mut Work<'_, S>,
         key: &PinKey,
         pin: &Pin,
         old: Option<&Pin>,
-        local: bool,
+        origin: Origin,
     ) -> Result<(), StoreError> {
         // A pin that was not wanted can only have an unpin pending: an import need not look.
         let may_pend = old.is_some() || work.counts.unsettled() > work.counts.to_pin();
         let unsettled = if may_pend { Unsettled::load(work.store, key)? } else { None };
         let same_depth = old.is_some_and(|old| old.depth == pin.depth);
         let same_for_kubo = same_depth && old.is_some_and(|old| old.name == pin.name);
-        if local && self.ops.of(key).is_none() {
+        if origin == Origin::Added && self.ops.of(key).is_none() {
             return self.settle(work, key, unsettled.as_ref());
         }
+        let time = match origin {
+            Origin::Asked | Origin::Added => work.now,
+            Origin::Imported => Time(work.now.0.saturating_sub(IMPORT_BEHIND)),
+        };
         let new = match &unsettled {
             None if same_for_kubo => return Ok(()),
-            None => Unsettled { was_pinned: same_depth, ..Unsettled::new(Goal::Pin, work.now) },
+            None => {
+                let turn = Turn::New(time);
+                Unsettled { was_pinned: same_depth, turn, ..Unsettled::new(Goal::Pin, work.now) }
+            }
             Some(before) if before.goal == Goal::Pin => {
                 if let Some((op, _)) = self.ops.of(key) {
                     if same_for_kubo {
@@ -42,10 +62,10 @@ impl Tracker {
                     self.cancel(work, op);
                 }
                 let was_pinned = before.was_pinned && same_depth;
-                Unsettled { was_pinned, turn: Turn::New(work.now), ..before.clone() }
+                Unsettled { was_pinned, turn: Turn::New(time), ..before.clone() }
             }
             // A running unpin goes on; the pin has its turn when it ended.
-            Some(_) => Unsettled::new(Goal::Pin, work.now),
+            Some(_) => Unsettled { turn: Turn::New(time), ..Unsettled::new(Goal::Pin, work.now) },
         };
         self.write(work, key, unsettled.as_ref(), Some(&new));
         Ok(())
@@ -60,10 +80,10 @@ impl Tracker {
         held_back: bool,
     ) -> Result<(), StoreError> {
         let unsettled = Unsettled::load(work.store, key)?;
-        if let Some((op, running)) = self.ops.of(key) {
-            if running.goal == Goal::Pin {
-                self.cancel(work, op);
-            }
+        if let Some((op, running)) = self.ops.of(key)
+            && running.goal == Goal::Pin
+        {
+            self.cancel(work, op);
         }
         self.provide.remove(key);
         let turn = if held_back { Turn::HeldBack } else { Turn::New(work.now) };
@@ -85,10 +105,10 @@ impl Tracker {
     ) -> Result<(), StoreError> {
         if let Some(unsettled) = unsettled {
             self.write(work, key, Some(unsettled), None);
-            if unsettled.frees_source {
-                if let Some(record) = work.pinset.pin(work.store, key)? {
-                    self.free_source(work, &record)?;
-                }
+            if unsettled.frees_source
+                && let Some(record) = work.pinset.pin(work.store, key)?
+            {
+                self.free_source(work, &record)?;
             }
         }
         self.audit.settled(key);

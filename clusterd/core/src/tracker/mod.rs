@@ -3,7 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod breaker;
 mod ends;
-mod goals;
+pub(crate) mod goals;
 pub(crate) mod ops;
 pub mod phase;
 pub(crate) mod queue;

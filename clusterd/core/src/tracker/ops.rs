@@ -131,10 +131,12 @@ impl Ops {
     /// A slot for a further attempt: at most half of them, so that a new pin always finds one.
     pub(crate) fn retry_slot(&self, max: usize, now: Time) -> Slot {
         let share = (max / 2).max(1);
-        let (moving, _) = self.pins(now, |_| true);
+        let (moving, all) = self.pins(now, |_| true);
         let (retries_moving, retries) = self.pins(now, Running::is_retry);
-        let is_free =
-            moving < max && retries_moving < share && retries < share * (1 + STILL_FACTOR);
+        let is_free = moving < max
+            && all < max * (1 + STILL_FACTOR)
+            && retries_moving < share
+            && retries < share * (1 + STILL_FACTOR);
         if is_free { Slot::Free } else { Slot::Taken }
     }
 

@@ -119,8 +119,7 @@ impl Unsettled {
         put_uvarint(&mut row, time.0);
         put_uvarint(&mut row, u64::from(self.attempts));
         put_uvarint(&mut row, self.since.0);
-        let words = self.error.floor_char_boundary(ERROR_BYTES_MAX.min(self.error.len()));
-        row.extend_from_slice(&self.error.as_bytes()[..words]);
+        row.extend_from_slice(cut(&self.error, ERROR_BYTES_MAX).as_bytes());
         row
     }
 
@@ -168,6 +167,15 @@ impl Unsettled {
             (Goal::Pin, Turn::Due(time)) => Some(Place::new(Lane::Retry, time, key)),
         }
     }
+}
+
+/// The front of a text, cut between characters.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A row of `Queue`: lane, time (complemented in [`Lane::New`], so that the newest comes first), key.

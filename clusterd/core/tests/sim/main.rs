@@ -1,0 +1,9 @@
+//! A node with a Kubo and a disk that can fail at any moment.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod behaviour;
+mod kubo;
+mod queue;
+mod random;
+mod world;
