@@ -179,16 +179,10 @@ fn take(bulk_wanted: bool) -> (Box<[u8]>, Kind) {
     if bulk_wanted && BULK_IN_USE.get() < BULK_IN_USE_MAX {
         BULK_IN_USE.set(BULK_IN_USE.get() + 1);
         let kept = BULK.with_borrow_mut(Vec::pop);
-        return (
-            kept.unwrap_or_else(|| vec![0; BULK_BYTES].into_boxed_slice()),
-            Kind::Bulk,
-        );
+        return (kept.unwrap_or_else(|| vec![0; BULK_BYTES].into_boxed_slice()), Kind::Bulk);
     }
     let kept = SMALL.with_borrow_mut(Vec::pop);
-    (
-        kept.unwrap_or_else(|| vec![0; SMALL_BYTES].into_boxed_slice()),
-        Kind::Small,
-    )
+    (kept.unwrap_or_else(|| vec![0; SMALL_BYTES].into_boxed_slice()), Kind::Small)
 }
 
 fn give_back(block: Box<[u8]>, kind: Kind) {

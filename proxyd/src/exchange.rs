@@ -53,11 +53,7 @@ pub(crate) struct Body {
 
 impl Body {
     pub(crate) fn of(head: &RequestHead, reader: Reader) -> Self {
-        Self {
-            reader,
-            rest: head.framing().into(),
-            waits: head.expects_continue(),
-        }
+        Self { reader, rest: head.framing().into(), waits: head.expects_continue() }
     }
 }
 

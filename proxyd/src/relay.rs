@@ -84,26 +84,20 @@ async fn attempt(
     opening: &[u8],
     edits: &Edits,
 ) -> End {
-    let draining = exchange.worker.is_draining();
     let Some(body) = exchange.body.as_mut() else {
         return End::Answer(AnswerEnd::Cut);
     };
     let mut progress = Progress::default();
     let mut end = {
         let mut sending = true;
-        let mut upload = pin!(upload::run(
-            opening,
-            body,
-            &mut connection.write,
-            &mut progress
-        ));
+        let mut upload = pin!(upload::run(opening, body, &mut connection.write, &mut progress));
         let reading = &mut connection.reader;
         let mut answer = pin!(answer::run(
             &exchange.head,
             reading,
             &mut exchange.reply,
             edits,
-            draining
+            &exchange.worker
         ));
         loop {
             tokio::select! {
@@ -129,19 +123,11 @@ async fn attempt(
 
 /// The request's head as Kubo gets it, with the body bytes that came along.
 fn opening(exchange: &mut Exchange, edits: &Edits) -> Result<Vec<u8>, ChunkError> {
-    let at_hand = exchange
-        .body
-        .as_ref()
-        .map_or(0, |body| body.reader.buffer.bytes().len());
+    let at_hand = exchange.body.as_ref().map_or(0, |body| body.reader.buffer.bytes().len());
     let mut out = Vec::with_capacity(exchange.head.length() + at_hand);
-    let replace: Vec<(&str, &[u8])> = edits
-        .request
-        .iter()
-        .map(|(name, value)| (*name, value.as_slice()))
-        .collect();
-    exchange
-        .head
-        .copy_onward(&mut out, edits.target.as_deref(), &replace);
+    let replace: Vec<(&str, &[u8])> =
+        edits.request.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+    exchange.head.copy_onward(&mut out, edits.target.as_deref(), &replace);
     if let Some(body) = &mut exchange.body {
         let count = body.rest.skip(body.reader.buffer.bytes())?;
         out.extend_from_slice(&body.reader.buffer.bytes()[..count]);
@@ -154,10 +140,7 @@ fn opening(exchange: &mut Exchange, edits: &Edits) -> Result<Vec<u8>, ChunkError
 async fn fail(exchange: &mut Exchange, error: &UpstreamError) {
     tracing::warn!(request_id = %exchange.id, %error, "request could not be passed on");
     exchange.settle_connection();
-    if refusal::fail(&mut exchange.reply, error.status(), &error.to_string())
-        .await
-        .is_err()
-    {
+    if refusal::fail(&mut exchange.reply, error.status(), &error.to_string()).await.is_err() {
         exchange.reply.abort();
     }
 }
@@ -167,9 +150,7 @@ async fn refuse_chunks(exchange: &mut Exchange, error: ChunkError) {
     tracing::debug!(request_id = %exchange.id, %error, "request body refused");
     let words = HeadError::Malformed("chunked body");
     if exchange.reply.stage() != Stage::Waiting
-        || refusal::refuse_head(&mut exchange.reply, words)
-            .await
-            .is_err()
+        || refusal::refuse_head(&mut exchange.reply, words).await.is_err()
     {
         exchange.reply.abort();
     }

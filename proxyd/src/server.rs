@@ -26,6 +26,8 @@ use seat::Seats;
 
 /// Pause after the kernel had no descriptor or memory for a connection; it stays in the queue.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a full house is searched for a connection that has become idle.
+const ROOM_EVERY: Duration = Duration::from_millis(100);
 /// At a drain, idle connections may still send a request for so long; it is answered with
 /// `Connection: close`, so that busy clients lose none.
 const DRAIN_IDLE: Duration = Duration::from_secs(1);
@@ -108,13 +110,7 @@ impl Worker {
     pub fn new(config: Arc<Config>, house: Arc<House>, context: Arc<Context>) -> Arc<Self> {
         let upstream = Upstream::new(config.ipfs.clone(), config.connect_time_max);
         let seats = Seats::new(Arc::clone(&house.connections), Arc::clone(&house.left));
-        Arc::new(Self {
-            config,
-            upstream,
-            context,
-            seats,
-            house,
-        })
+        Arc::new(Self { config, upstream, context, seats, house })
     }
 
     /// Whether answers shall end their connections.
@@ -168,29 +164,23 @@ async fn drain(worker: &Worker) {
     }
     worker.seats.send_idle_away();
     if !emptied(start + worker.config.drain).await {
-        tracing::warn!(
-            count = worker.seats.count(),
-            "connections cut at the end of the drain"
-        );
+        tracing::warn!(count = worker.seats.count(), "connections cut at the end of the drain");
     }
 }
 
 async fn accept(worker: Arc<Worker>, listener: Accepting) {
     loop {
-        while worker.seats.count() >= worker.config.connections_max {
-            worker.seats.send_longest_idle_away();
-            worker.seats.one_left().await;
-        }
         match listener.accept().await {
             Ok(accepted) => {
-                let (seat, worker) = (worker.seats.sit(), Arc::clone(&worker));
+                let (seat, shared) = (worker.seats.sit(), Arc::clone(&worker));
                 tokio::spawn(async move {
                     let client = accepted.client();
                     let door: Door = accepted.door();
                     if let Some(halves) = accepted.open().await {
-                        connection::serve(halves, (door, client), worker, seat).await;
+                        connection::serve(halves, (door, client), shared, seat).await;
                     }
                 });
+                make_room(&worker).await;
             }
             Err(error) => {
                 if !is_one_clients_fault(&error) {
@@ -199,6 +189,15 @@ async fn accept(worker: Arc<Worker>, listener: Accepting) {
                 }
             }
         }
+    }
+}
+
+/// With one connection too many, waits until one ends: the one idle longest is asked to, if any is.
+async fn make_room(worker: &Worker) {
+    while worker.seats.count() > worker.config.connections_max {
+        worker.seats.send_longest_idle_away();
+        // The time-out only leads to another look.
+        drop(tokio::time::timeout(ROOM_EVERY, worker.seats.one_left()).await);
     }
 }
 

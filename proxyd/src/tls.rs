@@ -60,9 +60,8 @@ impl Tls {
             .and_then(Iterator::collect)
             .map_err(unreadable("certificate", &certificate))?;
         let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable("key", &key))?;
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+        let mut config =
+            ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }

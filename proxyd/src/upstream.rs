@@ -100,11 +100,7 @@ impl Upstream {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(address: Address, connect_time_max: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            address,
-            connect_time_max,
-            idle: Mutex::default(),
-        })
+        Arc::new(Self { address, connect_time_max, idle: Mutex::default() })
     }
 
     /// Where Kubo is.
@@ -131,15 +127,12 @@ impl Upstream {
     pub async fn connect(&self) -> Result<Connection, UpstreamError> {
         let limit = self.connect_time_max;
         match tokio::time::timeout(limit, self.address.connect()).await {
-            Ok(Ok((read, write))) => Ok(Connection {
-                reader: Reader::new(read),
-                write,
-                reused: false,
-            }),
-            Ok(Err(source)) => Err(UpstreamError::Unreachable {
-                address: self.address.clone(),
-                source,
-            }),
+            Ok(Ok((read, write))) => {
+                Ok(Connection { reader: Reader::new(read), write, reused: false })
+            }
+            Ok(Err(source)) => {
+                Err(UpstreamError::Unreachable { address: self.address.clone(), source })
+            }
             Err(_) => Err(self.too_slow("accept a connection", limit)),
         }
     }
@@ -158,28 +151,22 @@ impl Upstream {
     /// Closes connections that have been idle too long.
     pub fn close_old(&self) {
         let now = Instant::now();
-        self.idle()
-            .retain(|(since, _)| now.duration_since(*since) < IDLE_TIME_MAX);
+        self.idle().retain(|(since, _)| now.duration_since(*since) < IDLE_TIME_MAX);
     }
 
     pub(crate) fn no_answer(&self, cause: NoHead) -> UpstreamError {
         let address = self.address.clone();
         match cause {
-            NoHead::Ended => UpstreamError::Lost {
-                address,
-                source: io::ErrorKind::UnexpectedEof.into(),
-            },
+            NoHead::Ended => {
+                UpstreamError::Lost { address, source: io::ErrorKind::UnexpectedEof.into() }
+            }
             NoHead::Cut(source) => UpstreamError::Lost { address, source },
             NoHead::Refused(source) => UpstreamError::Garbled { address, source },
         }
     }
 
     fn too_slow(&self, attempt: &'static str, limit: Duration) -> UpstreamError {
-        UpstreamError::TooSlow {
-            address: self.address.clone(),
-            attempt,
-            limit,
-        }
+        UpstreamError::TooSlow { address: self.address.clone(), attempt, limit }
     }
 
     fn take_idle(&self) -> Option<Connection> {

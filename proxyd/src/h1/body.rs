@@ -80,7 +80,7 @@ impl Rest {
     }
 
     /// As [`Self::skip`], but stops after one run of data: bytes used, and where the data stands.
-    fn step(&mut self, bytes: &[u8]) -> Result<(usize, Range<usize>), ChunkError> {
+    pub(crate) fn step(&mut self, bytes: &[u8]) -> Result<(usize, Range<usize>), ChunkError> {
         if let Self::Chunked(chunks) = self {
             let step = chunks.step(bytes)?;
             return Ok((step.taken, step.data));

@@ -69,12 +69,7 @@ pub struct Chunks {
 
 impl Default for Chunks {
     fn default() -> Self {
-        Self {
-            state: State::Size { digits: 0 },
-            size: 0,
-            line: 0,
-            trailers: Vec::new(),
-        }
+        Self { state: State::Size { digits: 0 }, size: 0, line: 0, trailers: Vec::new() }
     }
 }
 
@@ -108,18 +103,12 @@ impl Chunks {
                 if self.size == 0 {
                     self.state = State::DataCr;
                 }
-                return Ok(Step {
-                    taken: end,
-                    data: at..end,
-                });
+                return Ok(Step { taken: end, data: at..end });
             }
             self.state = self.next(bytes[at])?;
             at += 1;
         }
-        Ok(Step {
-            taken: at,
-            data: at..at,
-        })
+        Ok(Step { taken: at, data: at..at })
     }
 
     /// Takes bytes up to the end of the input or of the body, and says how many.
@@ -211,12 +200,12 @@ fn parse_trailers(raw: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     }
     let mut room = [httparse::EMPTY_HEADER; TRAILERS_MAX];
     match httparse::parse_headers(raw, &mut room) {
-        Ok(httparse::Status::Complete((length, fields))) if length == raw.len() => Some(
-            fields
-                .iter()
-                .map(|f| (f.name.to_owned(), f.value.to_vec()))
-                .collect(),
-        ),
+        Ok(httparse::Status::Complete((length, fields))) if length == raw.len() => {
+            Some(fields.iter().map(|f| (f.name.to_owned(), f.value.to_vec())).collect())
+        }
         Ok(_) | Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,34 +57,23 @@ impl Fields {
                 known: known(field.name.as_bytes()),
             })
             .collect();
-        Ok(Self {
-            raw: raw.to_vec(),
-            start_line,
-            fields,
-        })
+        Ok(Self { raw: raw.to_vec(), start_line, fields })
     }
 
     /// Value of the first field of that name, in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, v)| v)
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, v)| v)
     }
 
     /// Name and value of each field, in wire order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields
-            .iter()
-            .map(|f| (&self.raw[f.name.clone()], &self.raw[f.value.clone()]))
+        self.fields.iter().map(|f| (&self.raw[f.name.clone()], &self.raw[f.value.clone()]))
     }
 
     /// Values of the fields of a known kind.
     pub(crate) fn known(&self, kind: Known) -> impl Iterator<Item = &[u8]> {
-        self.fields
-            .iter()
-            .filter(move |f| f.known == kind)
-            .map(|f| &self.raw[f.value.clone()])
+        self.fields.iter().filter(move |f| f.known == kind).map(|f| &self.raw[f.value.clone()])
     }
 
     /// The whole head as it came.
@@ -104,10 +93,7 @@ impl Fields {
                 continue;
             }
             let name = &self.raw[field.name.clone()];
-            match replace
-                .iter()
-                .find(|(n, _)| name.eq_ignore_ascii_case(n.as_bytes()))
-            {
+            match replace.iter().find(|(n, _)| name.eq_ignore_ascii_case(n.as_bytes())) {
                 Some((_, value)) => push_field(out, name, value),
                 None => out.extend_from_slice(&self.raw[line]),
             }
@@ -116,10 +102,7 @@ impl Fields {
 
     /// Bytes from the end of a value to the start of the next line: blanks and CRLF.
     fn line_tail(&self, value_end: usize) -> usize {
-        self.raw[value_end..]
-            .iter()
-            .position(|b| *b == b'\n')
-            .map_or(0, |lf| lf + 1)
+        self.raw[value_end..].iter().position(|b| *b == b'\n').map_or(0, |lf| lf + 1)
     }
 
     fn ends_here(&self, field: &Field) -> bool {
@@ -131,8 +114,7 @@ impl Fields {
                 let name = &self.raw[field.name.clone()];
                 // Kubo judges by these; a client must not be able to have them dropped on the way.
                 let judged = [&b"origin"[..], b"referer", b"user-agent", b"authorization"];
-                self.names_in_connection()
-                    .any(|n| n.eq_ignore_ascii_case(name))
+                self.names_in_connection().any(|n| n.eq_ignore_ascii_case(name))
                     && !judged.iter().any(|j| j.eq_ignore_ascii_case(name))
             }
         }
@@ -165,10 +147,8 @@ pub(crate) fn with_room<'b, T>(
 
 /// CR and LF only ever together: the parser takes a bare LF, and others do not.
 fn check_line_ends(raw: &[u8]) -> Result<(), HeadError> {
-    let apart = raw
-        .iter()
-        .zip(&raw[1..])
-        .fold(false, |bad, (a, b)| bad | ((*a == b'\r') != (*b == b'\n')));
+    let apart =
+        raw.iter().zip(&raw[1..]).fold(false, |bad, (a, b)| bad | ((*a == b'\r') != (*b == b'\n')));
     if apart || raw.first() == Some(&b'\n') {
         return Err(HeadError::Malformed("a line that does not end in CR LF"));
     }

@@ -20,9 +20,7 @@ pub enum Framing {
 pub(crate) fn of_request(fields: &Fields, is_http_10: bool) -> Result<Framing, HeadError> {
     Ok(match (length(fields)?, is_chunked(fields)?) {
         (Some(_), true) => {
-            return Err(HeadError::Malformed(
-                "Content-Length with Transfer-Encoding",
-            ));
+            return Err(HeadError::Malformed("Content-Length with Transfer-Encoding"));
         }
         (None, true) if is_http_10 => {
             return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
@@ -37,9 +35,7 @@ pub(crate) fn of_request(fields: &Fields, is_http_10: bool) -> Result<Framing, H
 pub(crate) fn of_answer(fields: &Fields, status: u16, method: &[u8]) -> Result<Framing, HeadError> {
     let declared = match (length(fields)?, is_chunked(fields)?) {
         (Some(_), true) => {
-            return Err(HeadError::Malformed(
-                "Content-Length with Transfer-Encoding",
-            ));
+            return Err(HeadError::Malformed("Content-Length with Transfer-Encoding"));
         }
         (None, true) => Framing::Chunked,
         (Some(0), false) => Framing::None,
@@ -66,12 +62,8 @@ fn length(fields: &Fields) -> Result<Option<u64>, HeadError> {
         // 19 digits always fit in 63 bits, as far as Kubo counts.
         (1..20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
     });
-    let bytes = digits
-        .and_then(|text| text.parse().ok())
-        .filter(|n| i64::try_from(*n).is_ok());
-    bytes
-        .map(Some)
-        .ok_or(HeadError::Malformed("Content-Length is no number"))
+    let bytes = digits.and_then(|text| text.parse().ok()).filter(|n| i64::try_from(*n).is_ok());
+    bytes.map(Some).ok_or(HeadError::Malformed("Content-Length is no number"))
 }
 
 /// Whether the one `Transfer-Encoding` is exactly `chunked`.
@@ -80,8 +72,6 @@ fn is_chunked(fields: &Fields) -> Result<bool, HeadError> {
     match (values.next(), values.next()) {
         (None, _) => Ok(false),
         (Some(value), None) if value.eq_ignore_ascii_case(b"chunked") => Ok(true),
-        (Some(_), _) => Err(HeadError::Malformed(
-            "a Transfer-Encoding other than chunked",
-        )),
+        (Some(_), _) => Err(HeadError::Malformed("a Transfer-Encoding other than chunked")),
     }
 }

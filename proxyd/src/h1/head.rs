@@ -44,7 +44,6 @@ pub struct ResponseHead {
     fields: Fields,
     status: u16,
     reason: Range<usize>,
-    is_http_10: bool,
     framing: Framing,
     close: bool,
 }
@@ -92,14 +91,7 @@ impl RequestHead {
         }
         let framing = framing::of_request(&fields, is_http_10)?;
         let close = wants_close(&fields, is_http_10);
-        Ok(Self {
-            fields,
-            method,
-            target,
-            is_http_10,
-            framing,
-            close,
-        })
+        Ok(Self { fields, method, target, is_http_10, framing, close })
     }
 
     /// The method, as sent.
@@ -154,10 +146,7 @@ impl RequestHead {
     pub fn expects_continue(&self) -> bool {
         !self.is_http_10
             && self.framing != Framing::None
-            && self
-                .fields
-                .known(Known::Expect)
-                .any(|v| v.eq_ignore_ascii_case(b"100-continue"))
+            && self.fields.known(Known::Expect).any(|v| v.eq_ignore_ascii_case(b"100-continue"))
     }
 
     /// Writes the head for Kubo: as it came, but for fields that end here and what is replaced.
@@ -167,17 +156,8 @@ impl RequestHead {
         target: Option<&[u8]>,
         replace: &[(&str, &[u8])],
     ) {
-        let version: &[u8] = if self.is_http_10 {
-            b" HTTP/1.0\r\n"
-        } else {
-            b" HTTP/1.1\r\n"
-        };
-        for part in [
-            self.method(),
-            b" ",
-            target.unwrap_or(self.target()),
-            version,
-        ] {
+        let version: &[u8] = if self.is_http_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+        for part in [self.method(), b" ", target.unwrap_or(self.target()), version] {
             out.extend_from_slice(part);
         }
         self.fields.copy_onward(out, replace);
@@ -202,27 +182,14 @@ impl ResponseHead {
                 httparse::Status::Complete(length) => length,
             };
             let head = &bytes[..length];
-            let start_line = head
-                .iter()
-                .position(|b| *b == b'\n')
-                .map_or(length, |lf| lf + 1);
+            let start_line = head.iter().position(|b| *b == b'\n').map_or(length, |lf| lf + 1);
             let fields = Fields::new(head, start_line, parsed.headers)?;
             let (status, is_http_10) = (parsed.code.unwrap_or(0), parsed.version == Some(0));
             let reason = start_line.saturating_sub(2 + parsed.reason.unwrap_or("").len());
             let framing = framing::of_answer(&fields, status, method)?;
             let close = wants_close(&fields, is_http_10);
             let reason = reason..start_line.saturating_sub(2);
-            Ok(Some((
-                Self {
-                    fields,
-                    status,
-                    reason,
-                    is_http_10,
-                    framing,
-                    close,
-                },
-                length,
-            )))
+            Ok(Some((Self { fields, status, reason, framing, close }, length)))
         })
     }
 
@@ -293,11 +260,7 @@ impl ResponseHead {
 
 /// Whether the connection ends after this message.
 fn wants_close(fields: &Fields, is_http_10: bool) -> bool {
-    let says = |word: &[u8]| {
-        fields
-            .names_in_connection()
-            .any(|n| n.eq_ignore_ascii_case(word))
-    };
+    let says = |word: &[u8]| fields.names_in_connection().any(|n| n.eq_ignore_ascii_case(word));
     says(b"close") || (is_http_10 && !says(b"keep-alive"))
 }
 
@@ -312,3 +275,6 @@ fn refused(error: httparse::Error) -> HeadError {
         httparse::Error::Token => HeadError::Malformed("request line"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,11 +32,7 @@ impl Reader {
     /// Starts to read.
     #[must_use]
     pub fn new(half: ReadHalf) -> Self {
-        Self {
-            half,
-            buffer: Buffer::default(),
-            ended: false,
-        }
+        Self { half, buffer: Buffer::default(), ended: false }
     }
 
     /// Reads what is there into free space; zero at the end of the stream. Cancel-safe.

@@ -19,9 +19,7 @@ pub async fn refuse_head(reply: &mut Reply, error: HeadError) -> io::Result<()> 
     };
     reply.close_after();
     let fields: [(&str, &[u8]); 1] = [("Content-Type", b"text/plain; charset=utf-8")];
-    reply
-        .whole(status, &fields, format!("{words}: {error}").as_bytes())
-        .await
+    reply.whole(status, &fields, format!("{words}: {error}").as_bytes()).await
 }
 
 /// Answers with an error in the shape of Kubo's: `{"Message":…,"Code":0,"Type":"error"}`.
@@ -31,11 +29,5 @@ pub async fn refuse_head(reply: &mut Reply, error: HeadError) -> io::Result<()> 
 pub async fn fail(reply: &mut Reply, status: u16, message: &str) -> io::Result<()> {
     let message = serde_json::Value::from(message);
     let body = format!("{{\"Message\":{message},\"Code\":0,\"Type\":\"error\"}}\n");
-    reply
-        .whole(
-            status,
-            &[("Content-Type", b"application/json")],
-            body.as_bytes(),
-        )
-        .await
+    reply.whole(status, &[("Content-Type", b"application/json")], body.as_bytes()).await
 }

@@ -41,13 +41,7 @@ impl Reply {
     /// `close`: the connection ends after this answer, and the head must say so.
     #[must_use]
     pub fn new(half: WriteHalf, is_http_10: bool, close: bool) -> Self {
-        Self {
-            half,
-            pending: Vec::new(),
-            stage: Stage::Waiting,
-            is_http_10,
-            close,
-        }
+        Self { half, pending: Vec::new(), stage: Stage::Waiting, is_http_10, close }
     }
 
     /// How far it has come.
@@ -75,8 +69,7 @@ impl Reply {
         self.close |= self.is_http_10;
         self.push_head(status, fields);
         if !self.is_http_10 {
-            self.pending
-                .extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            self.pending.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
         self.pending.extend_from_slice(b"\r\n");
     }
@@ -194,22 +187,13 @@ impl Reply {
     fn push_head(&mut self, status: u16, fields: &[Line<'_>]) {
         debug_assert_eq!(self.stage, Stage::Waiting, "an answer has one head");
         self.stage = Stage::Open;
-        let version = if self.is_http_10 {
-            "HTTP/1.0"
-        } else {
-            "HTTP/1.1"
-        };
-        let reason = hyper::StatusCode::from_u16(status)
-            .ok()
-            .and_then(|s| s.canonical_reason());
+        let version = if self.is_http_10 { "HTTP/1.0" } else { "HTTP/1.1" };
+        let reason = hyper::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
         let start = format!("{version} {status} {}\r\n", reason.unwrap_or(""));
         self.pending.extend_from_slice(start.as_bytes());
         let connection = self.connection();
         let split = fields.partition_point(|(name, _)| *name < "Connection");
-        for (name, value) in fields[..split]
-            .iter()
-            .chain(connection.iter())
-            .chain(&fields[split..])
+        for (name, value) in fields[..split].iter().chain(connection.iter()).chain(&fields[split..])
         {
             push_field(&mut self.pending, name.as_bytes(), value);
         }
@@ -235,8 +219,7 @@ impl Reply {
             self.pending.extend_from_slice(data);
             return;
         }
-        self.pending
-            .extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+        self.pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
         self.pending.extend_from_slice(data);
         self.pending.extend_from_slice(b"\r\n");
     }
@@ -244,10 +227,7 @@ impl Reply {
 
 /// A value on one line, as Go writes it: line ends become blanks.
 fn one_line(value: &[u8]) -> Vec<u8> {
-    value
-        .iter()
-        .map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b })
-        .collect()
+    value.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }).collect()
 }
 
 thread_local! {
@@ -260,9 +240,7 @@ fn push_date(out: &mut Vec<u8>) {
         let now = Timestamp::now();
         if *second != now.as_second() {
             *second = now.as_second();
-            *text = DateTimePrinter::new()
-                .timestamp_to_rfc9110_string(&now)
-                .unwrap_or_default();
+            *text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
         }
         push_field(out, b"Date", text.as_bytes());
     });

@@ -7,6 +7,7 @@ use crate::h1::framing::Framing;
 use crate::h1::head::{HeadError, RequestHead, ResponseHead};
 use crate::h1::reader::{NoHead, Reader};
 use crate::h1::reply::{Line, Reply};
+use crate::server::Worker;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// How the answer's way ended.
@@ -39,23 +40,19 @@ pub(crate) async fn run(
     reader: &mut Reader,
     reply: &mut Reply,
     edits: &Edits,
-    draining: bool,
+    worker: &Worker,
 ) -> AnswerEnd<NoHead> {
     let head = match final_head(request, reader, reply).await {
         Ok(head) => head,
         Err(Some(cause)) => return AnswerEnd::None(cause),
         Err(None) => return AnswerEnd::Cut,
     };
-    if draining || head.wants_close() || head.framing() == Framing::UntilClose {
+    if worker.is_draining() || head.wants_close() || head.framing() == Framing::UntilClose {
         reply.close_after();
     }
     let mut out = Vec::with_capacity(head.length() + reader.buffer.bytes().len());
     let origin = origin_edit(&head, edits);
-    head.copy_onward(
-        &mut out,
-        origin.as_slice(),
-        reply.connection().map(|(_, value)| value),
-    );
+    head.copy_onward(&mut out, origin.as_slice(), reply.connection().map(|(_, value)| value));
     let mut rest = Rest::from(head.framing());
     let Ok(count) = rest.skip(reader.buffer.bytes()) else {
         return AnswerEnd::None(NoHead::Refused(HeadError::Malformed("chunked body")));
@@ -74,9 +71,7 @@ pub(crate) async fn run(
         }
     }
     reply.raw_ended();
-    AnswerEnd::Whole {
-        reusable: is_reusable(request, &head),
-    }
+    AnswerEnd::Whole { reusable: is_reusable(request, &head) }
 }
 
 /// Reads heads up to the final one; interim ones go to the client as they come. `None`: it is gone.
@@ -89,16 +84,12 @@ pub(crate) async fn final_head(
         let head = reader.response_head(request.method()).await.map_err(Some)?;
         if head.status() == 101 {
             // `Upgrade` does not go onward, so nobody asked for it.
-            return Err(Some(NoHead::Refused(HeadError::Malformed(
-                "switching protocols",
-            ))));
+            return Err(Some(NoHead::Refused(HeadError::Malformed("switching protocols"))));
         }
         if !head.is_interim() {
             // Kubo never does; a client of HTTP/1.0 could not read it.
             if request.is_http_10() && head.framing() == Framing::Chunked {
-                return Err(Some(NoHead::Refused(HeadError::Malformed(
-                    "chunks to HTTP/1.0",
-                ))));
+                return Err(Some(NoHead::Refused(HeadError::Malformed("chunks to HTTP/1.0"))));
             }
             return Ok(head);
         }

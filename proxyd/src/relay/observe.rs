@@ -75,9 +75,7 @@ struct Uploaded {
 pub async fn observe(exchange: &mut Exchange, edits: &Edits) -> Result<Observed, ObserveError> {
     let upstream = Arc::clone(&exchange.worker.upstream);
     let opening = opening(exchange, edits)?;
-    let Connection {
-        mut reader, write, ..
-    } = upstream.take().await?;
+    let Connection { mut reader, write, .. } = upstream.take().await?;
     let Some(body) = exchange.body.take() else {
         return Err(ObserveError::ClientGone);
     };
@@ -99,13 +97,7 @@ pub async fn observe(exchange: &mut Exchange, edits: &Edits) -> Result<Observed,
         exchange.reply.close_after();
     }
     let reusable = is_reusable(&exchange.head, &head);
-    Ok(Observed {
-        rest: head.framing().into(),
-        head,
-        reader,
-        upload,
-        reusable,
-    })
+    Ok(Observed { rest: head.framing().into(), head, reader, upload, reusable })
 }
 
 impl Observed {
@@ -139,11 +131,7 @@ impl Observed {
             return;
         };
         if self.reusable && self.rest.is_done() && progress.all_sent && !progress.closed {
-            let connection = Connection {
-                reader: self.reader,
-                write,
-                reused: true,
-            };
+            let connection = Connection { reader: self.reader, write, reused: true };
             exchange.worker.upstream.put_back(connection);
         }
     }
@@ -159,18 +147,9 @@ impl Uploading {
                 end = upload::run(&opening, &mut body, &mut write, &mut progress) => Some(end),
                 _ = answer_over => None,
             };
-            Uploaded {
-                body,
-                write,
-                progress,
-                end,
-            }
+            Uploaded { body, write, progress, end }
         });
-        Self {
-            answer_open: Some(answer_open),
-            task,
-            done: None,
-        }
+        Self { answer_open: Some(answer_open), task, done: None }
     }
 
     /// Waits until the client leaves or its body turns out garbled. Cancel-safe.

@@ -61,9 +61,7 @@ pub(crate) fn is_harmless(head: &RequestHead) -> bool {
         return false;
     };
     head.method() == b"POST"
-        && READING
-            .binary_search_by(|known| known.as_bytes().cmp(command))
-            .is_ok()
+        && READING.binary_search_by(|known| known.as_bytes().cmp(command)).is_ok()
 }
 
 #[cfg(test)]

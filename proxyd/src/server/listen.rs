@@ -45,18 +45,11 @@ pub fn bind(address: &Address) -> Result<Vec<Listener>, ListenError> {
                 .and_then(|addresses| addresses.map(bind_tcp).collect())
         }
     };
-    bound.map_err(|source| ListenError {
-        address: address.clone(),
-        source,
-    })
+    bound.map_err(|source| ListenError { address: address.clone(), source })
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
-    let family = if address.is_ipv4() {
-        AddressFamily::Inet
-    } else {
-        AddressFamily::Inet6
-    };
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket::socket(family, SockType::Stream, flags, None)?;
     setsockopt(&socket, sockopt::ReuseAddr, &true)?;
@@ -73,10 +66,7 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
         match std::os::unix::net::UnixStream::connect(path) {
             Ok(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    "another program serves it",
-                ));
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another program serves it"));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 std::fs::remove_file(path)?;
@@ -125,10 +115,7 @@ impl Accepting {
         Ok(match listener {
             Listener::Tcp(listener) => {
                 inherit_options(&listener)?;
-                let door = Door {
-                    address: listener.local_addr().ok(),
-                    tls: tls.is_some(),
-                };
+                let door = Door { address: listener.local_addr().ok(), tls: tls.is_some() };
                 Self::Tcp(TcpListener::from_std(listener)?, door, tls)
             }
             Listener::Unix(listener) => Self::Unix(UnixListener::from_std(listener)?),
@@ -175,10 +162,7 @@ impl Accepted {
     pub(crate) fn door(&self) -> Door {
         match self {
             Self::Tcp(_, _, door, _) => *door,
-            Self::Unix(_) => Door {
-                address: None,
-                tls: false,
-            },
+            Self::Unix(_) => Door { address: None, tls: false },
         }
     }
 

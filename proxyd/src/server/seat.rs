@@ -45,12 +45,7 @@ impl Seats {
     /// `count` and `left` are shared by all threads.
     #[must_use]
     pub(super) fn new(count: Arc<AtomicUsize>, left: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self {
-            started: Instant::now(),
-            taken: Mutex::default(),
-            count,
-            left,
-        })
+        Arc::new(Self { started: Instant::now(), taken: Mutex::default(), count, left })
     }
 
     /// Seats a connection.
@@ -63,10 +58,7 @@ impl Seats {
             must_leave: AtomicBool::new(false),
         });
         self.taken().push(Arc::clone(&seat));
-        Seated {
-            seat,
-            seats: Arc::clone(self),
-        }
+        Seated { seat, seats: Arc::clone(self) }
     }
 
     /// Connections of the whole process.
@@ -83,11 +75,7 @@ impl Seats {
     /// Asks the connection that has been idle longest to end, to make room.
     pub(super) fn send_longest_idle_away(&self) {
         let taken = self.taken();
-        if let Some(seat) = taken
-            .iter()
-            .filter(|s| s.is_idle())
-            .min_by_key(|s| s.since())
-        {
+        if let Some(seat) = taken.iter().filter(|s| s.is_idle()).min_by_key(|s| s.since()) {
             seat.send_away();
         }
     }
@@ -125,9 +113,7 @@ impl Seated {
             return true;
         }
         let now = self.seats.started.elapsed().as_millis();
-        self.seat
-            .idle_since
-            .store(u64::try_from(now).unwrap_or(0), Ordering::Relaxed);
+        self.seat.idle_since.store(u64::try_from(now).unwrap_or(0), Ordering::Relaxed);
         let more = poll_fn(|cx| {
             self.seat.waker.register(cx.waker());
             match reader.poll_fill(cx) {

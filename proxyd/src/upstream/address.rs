@@ -62,20 +62,10 @@ impl Address {
             return None;
         }
         let port: u16 = port.parse().ok()?;
-        let name = |family| Self::Name {
-            host: host.to_owned(),
-            port,
-            family,
-        };
+        let name = |family| Self::Name { host: host.to_owned(), port, family };
         Some(match kind {
-            "ip4" => Self::Tcp(SocketAddr::new(
-                std::net::IpAddr::V4(host.parse().ok()?),
-                port,
-            )),
-            "ip6" => Self::Tcp(SocketAddr::new(
-                std::net::IpAddr::V6(host.parse().ok()?),
-                port,
-            )),
+            "ip4" => Self::Tcp(SocketAddr::new(std::net::IpAddr::V4(host.parse().ok()?), port)),
+            "ip6" => Self::Tcp(SocketAddr::new(std::net::IpAddr::V6(host.parse().ok()?), port)),
             "dns" => name(Family::Any),
             "dns4" => name(Family::V4),
             "dns6" => name(Family::V6),
@@ -136,11 +126,7 @@ impl Family {
 }
 
 async fn connect_tcp(address: SocketAddr) -> io::Result<(ReadHalf, WriteHalf)> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Heads and small bodies go out whole, so there is nothing to gather.
     socket.set_nodelay(true)?;
     socket.set_keepalive(true)?;
@@ -179,15 +165,9 @@ mod tests {
             "/dns/kubo/tcp/80",
             "/unix/run/ipfs/api.sock",
         ] {
-            assert_eq!(
-                Address::parse(text).map(|a| a.to_string()).as_deref(),
-                Some(text)
-            );
+            assert_eq!(Address::parse(text).map(|a| a.to_string()).as_deref(), Some(text));
         }
-        assert_eq!(
-            Address::parse("/ip4/10.0.0.1/tcp/80/http").and_then(|a| a.port()),
-            Some(80)
-        );
+        assert_eq!(Address::parse("/ip4/10.0.0.1/tcp/80/http").and_then(|a| a.port()), Some(80));
     }
 
     #[test]

@@ -73,20 +73,13 @@ impl Upstream {
         for (name, value) in call.fields {
             push_field(&mut out, name.as_bytes(), value);
         }
-        push_field(
-            &mut out,
-            b"Content-Length",
-            call.body.len().to_string().as_bytes(),
-        );
+        push_field(&mut out, b"Content-Length", call.body.len().to_string().as_bytes());
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(call.body);
         // A refused write may still leave an answer to read.
         let sent = connection.write.write_all(&out).await;
         let head = loop {
-            let head = connection
-                .reader
-                .response_head(call.method.as_bytes())
-                .await;
+            let head = connection.reader.response_head(call.method.as_bytes()).await;
             match (head, &sent) {
                 (Ok(head), _) if head.is_interim() => {}
                 (Ok(head), _) => break head,
@@ -94,12 +87,7 @@ impl Upstream {
             }
         };
         let rest = Rest::from(head.framing());
-        Ok(Answer {
-            head,
-            upstream: Arc::clone(self),
-            connection: Some(connection),
-            rest,
-        })
+        Ok(Answer { head, upstream: Arc::clone(self), connection: Some(connection), rest })
     }
 }
 

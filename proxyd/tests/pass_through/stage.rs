@@ -1,0 +1,192 @@
+//! proxyd on a free port, a scripted upstream behind it, and a raw client in front.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Nothing here takes longer, unless it hangs.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running proxyd; it is killed at the end.
+pub(crate) struct Proxyd {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Proxyd {
+    /// Starts it before this upstream, with further lines of configuration.
+    pub(crate) fn start(upstream: SocketAddr, more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let config = format!(
+            "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\nipfs = \"/ip4/127.0.0.1/tcp/{}\"\n{more}\n",
+            address.port(),
+            upstream.port()
+        );
+        let file = directory.path().join("proxyd.toml");
+        std::fs::write(&file, config).unwrap();
+        let child = spawn_ready(&file, &directory.path().join("notify.sock"));
+        Self { child, address, directory }
+    }
+
+    /// A client's connection to it.
+    pub(crate) fn connect(&self) -> Client {
+        Client::new(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        exit_code(&mut self.child)
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Proxyd {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Starts the binary with this configuration file.
+pub(crate) fn command(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxyd"));
+    command.arg("--config").arg(config);
+    command
+}
+
+/// Starts it and waits until it says that it is ready.
+pub(crate) fn spawn_ready(config: &Path, notify: &Path) -> Child {
+    let socket = UnixDatagram::bind(notify).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let child = command(config).env("NOTIFY_SOCKET", notify).spawn().unwrap();
+    let mut message = [0; 512];
+    let count = socket.recv(&mut message).unwrap();
+    assert!(message[..count].starts_with(b"READY=1\n"));
+    child
+}
+
+/// Waits for a child's end; one that does not end is killed and has no exit code.
+pub(crate) fn exit_code(child: &mut Child) -> Option<i32> {
+    let (id, (ended, end)) = (child.id().to_string(), mpsc::sync_channel::<()>(1));
+    let guard = std::thread::spawn(move || {
+        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            drop(Command::new("kill").args(["-KILL", &id]).status());
+        }
+    });
+    let code = child.wait().unwrap().code();
+    drop(ended);
+    guard.join().unwrap();
+    code
+}
+
+/// An address that was free a moment ago.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Plays Kubo: `script` gets each connection, one after another, until it has played `count`.
+pub(crate) fn upstream<T: Send + 'static>(
+    count: usize,
+    mut script: impl FnMut(usize, &mut Client) -> T + Send + 'static,
+) -> (SocketAddr, JoinHandle<Vec<T>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let play = move || {
+        let play_one = |number| {
+            let (stream, _) = listener.accept().unwrap();
+            script(number, &mut Client::new(stream))
+        };
+        (0..count).map(play_one).collect()
+    };
+    (address, std::thread::spawn(play))
+}
+
+/// A raw connection, of a client or of the upstream.
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    held: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, held: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Everything up to and with `end`.
+    pub(crate) fn until(&mut self, end: &str) -> String {
+        loop {
+            let found = self.held.windows(end.len()).position(|window| window == end.as_bytes());
+            if let Some(at) = found {
+                let bytes: Vec<u8> = self.held.drain(..at + end.len()).collect();
+                return String::from_utf8(bytes).unwrap();
+            }
+            let mut part = [0; 4096];
+            let count = self.stream.read(&mut part).unwrap();
+            assert!(count > 0, "ended before {end:?}: {}", String::from_utf8_lossy(&self.held));
+            self.held.extend_from_slice(&part[..count]);
+        }
+    }
+
+    /// A message's head.
+    pub(crate) fn head(&mut self) -> String {
+        self.until("\r\n\r\n")
+    }
+
+    /// Everything up to a clean end.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.held);
+        self.stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Whether the connection is reset (not ended cleanly) once all that came has been read.
+    pub(crate) fn is_reset(&mut self) -> bool {
+        let mut bytes = Vec::new();
+        self.stream
+            .read_to_end(&mut bytes)
+            .is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset)
+    }
+
+    /// Whether the other side has ended, cleanly or not.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.stream.read(&mut [0; 4096]), Ok(1..))
+    }
+
+    pub(crate) fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+/// A request without a body.
+pub(crate) fn post(path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+/// A small answer.
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
