@@ -122,7 +122,7 @@ impl Default for Config {
             },
             ipfs: Ipfs {
                 api: Address::Ip(std::net::Ipv4Addr::LOCALHOST.into(), 5001),
-                pin_timeout: Duration::from_mins(2),
+                pin_timeout: Duration::from_secs(2 * 60),
                 call_timeout: Duration::from_secs(30),
             },
             peers: Peers {
@@ -134,8 +134,8 @@ impl Default for Config {
             tracker: Tracker {
                 pins_running_max: 10,
                 retry_after: Duration::from_secs(30),
-                retry_after_max: Duration::from_hours(6),
-                audit_every: Duration::from_hours(12),
+                retry_after_max: Duration::from_secs(6 * 3600),
+                audit_every: Duration::from_secs(12 * 3600),
             },
             status_listen: None,
             metrics_listen: None,

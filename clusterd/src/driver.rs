@@ -187,10 +187,12 @@ impl Driver {
             }
             return;
         }
-        if state.quiet_since.elapsed() >= IDLE_FOR && self.housekeeper.is_due() {
-            if let Err(error) = self.housekeeper.shrink() {
-                tracing::error!(%error, "cannot tidy the store up");
-            }
+        let is_quiet = state.quiet_since.elapsed() >= IDLE_FOR;
+        if is_quiet
+            && self.housekeeper.is_due()
+            && let Err(error) = self.housekeeper.shrink()
+        {
+            tracing::error!(%error, "cannot tidy the store up");
         }
         self.show(state);
     }

@@ -18,7 +18,7 @@ use crate::ipfs::error::ConnectorError;
 use crate::ipfs::{pin, repo, resolve};
 
 /// Limit of calls that wait for content of others, where the client gave none.
-const PATIENT: Duration = Duration::from_mins(10);
+const PATIENT: Duration = Duration::from_secs(10 * 60);
 
 /// Steps that wait for a slow client.
 const STEPS_WAITING_MAX: usize = 16;

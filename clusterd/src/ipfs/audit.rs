@@ -18,7 +18,7 @@ const BATCH_PINS: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Wait for the next line. Kubo reads its list under a lock that a collection holds for minutes.
-const LINE_TIMEOUT: Duration = Duration::from_mins(10);
+const LINE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// How fast to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -213,7 +213,11 @@ fn provide_query<'q>(provide: FastProvide) -> impl Iterator<Item = (&'q str, &'q
 
 /// Names from Go peers may be longer than Kubo takes; they are cut at a character.
 fn kubo_name(name: &str) -> &str {
-    &name[..name.floor_char_boundary(PinName::BYTES_MAX)]
+    let mut end = name.len().min(PinName::BYTES_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 /// Pins without fetching anything, for `offline=true`; `held` tells whether the pin was there before.

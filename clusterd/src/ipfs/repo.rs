@@ -11,10 +11,10 @@ use super::error::ConnectorError;
 use super::lines::Lines;
 
 /// Counting the objects of a large repository takes Kubo minutes.
-const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
+const COUNT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Wait for the next block of a collection; Kubo marks all that is live before the first.
-const COLLECT_TIMEOUT: Duration = Duration::from_hours(1);
+const COLLECT_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Who Kubo is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -28,7 +28,7 @@ pub(in super::super) async fn status_all(
     let filter = parameter(&query, "filter").unwrap_or_default();
     let filter = StatusFilter::parse(filter).map_err(|_| bad_filter())?;
     if let Some(cids) = parameter(&query, "cids") {
-        return status_of(room, cids, filter).await;
+        return status_of(room, cids, filter);
     }
     let states = States::now(&room).await?;
     list(&room, states, move |status, _| filter.admits(status)).await
@@ -52,7 +52,7 @@ async fn list(
     listing::list(&room.snapshot, write, End::Plain).await
 }
 
-async fn status_of(room: Arc<Room>, cids: &str, filter: StatusFilter) -> Answered {
+fn status_of(room: Arc<Room>, cids: &str, filter: StatusFilter) -> Answered {
     let cids = cids.split(',').map(cid).collect::<Result<Vec<_>, _>>()?;
     if cids.len() > CIDS_MAX {
         return Err(bad(format!("cids has more than {CIDS_MAX} elements")).into());
