@@ -7,7 +7,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use serde::Deserialize;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -25,7 +25,7 @@ pub enum Format {
 }
 
 /// The least grave message that is logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// An operator must act.
@@ -50,17 +50,30 @@ impl Level {
     }
 }
 
+/// Libraries whose own reports matter from warnings on.
+const LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
+
 /// Starts logging, once in a program. Where the journal cannot be reached, text is used.
 pub fn init(format: Format, level: Level) {
-    let registry = tracing_subscriber::registry().with(level.filter());
-    let text = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false);
+    let mut filter = Targets::new().with_default(level.filter());
+    if level < Level::Debug {
+        // Libraries tell of their housekeeping at the level where we tell of pins.
+        filter = filter.with_targets(LIBRARIES.map(|library| (library, LevelFilter::WARN)));
+    }
+    let registry = tracing_subscriber::registry().with(filter);
+    let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     match (format, journal(format)) {
         (Format::Auto, Some(journal)) => registry.with(journal).init(),
         (Format::Json, _) => registry.with(text.json().flatten_event(true)).init(),
         (Format::Auto | Format::Text, _) => registry.with(text.with_ansi(false)).init(),
     }
+}
+
+/// Libraries speak up from `warn` on: what they tell of their own doings is no news of ours.
+fn targets(level: Level) -> Targets {
+    const OURS: [&str; 4] = ["clusterd", "clusterd_core", "common", "proxyd"];
+    let ours = OURS.map(|target| (target, level.filter()));
+    Targets::new().with_default(level.filter().min(LevelFilter::WARN)).with_targets(ours)
 }
 
 fn journal(format: Format) -> Option<tracing_journald::Layer> {
@@ -72,9 +85,7 @@ fn journal(format: Format) -> Option<tracing_journald::Layer> {
         info: tracing_journald::Priority::Informational,
         ..tracing_journald::PriorityMappings::new()
     };
-    tracing_journald::layer()
-        .ok()
-        .map(|layer| layer.with_priority_mappings(priorities))
+    tracing_journald::layer().ok().map(|layer| layer.with_priority_mappings(priorities))
 }
 
 /// Whether systemd connected our standard error to the journal. Source: systemd.exec(5), JOURNAL_STREAM.
