@@ -69,13 +69,6 @@ pub fn init(format: Format, level: Level) {
     }
 }
 
-/// Libraries speak up from `warn` on: what they tell of their own doings is no news of ours.
-fn targets(level: Level) -> Targets {
-    const OURS: [&str; 4] = ["clusterd", "clusterd_core", "common", "proxyd"];
-    let ours = OURS.map(|target| (target, level.filter()));
-    Targets::new().with_default(level.filter().min(LevelFilter::WARN)).with_targets(ours)
-}
-
 fn journal(format: Format) -> Option<tracing_journald::Layer> {
     if format != Format::Auto || !stderr_is_journal() {
         return None;
