@@ -33,13 +33,8 @@ pub(crate) struct Args {
 fn main() -> ExitCode {
     // The alias ends with `--` already; whoever types `cargo demo -- --once` is understood too.
     let words = std::env::args_os();
-    let args = Args::parse_from(
-        words
-            .enumerate()
-            .filter(|(at, w)| *at != 1 || w != "--")
-            .map(|(_, w)| w),
-    );
-    // Before any other thread starts: they inherit that signals go to this one listener.
+    let args =
+        Args::parse_from(words.enumerate().filter(|(at, w)| *at != 1 || w != "--").map(|(_, w)| w));
     let interrupt = match Interrupt::listen() {
         Ok(interrupt) => interrupt,
         Err(error) => return Screen.fail(&error),

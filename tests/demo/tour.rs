@@ -28,18 +28,16 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result
     let mut temporary = None;
     let directory = match &args.dir {
         Some(chosen) => made(chosen)?,
-        None => temporary.insert(temporary_directory()?).path().to_owned(),
+        None => {
+            let made = temporary.insert(temporary_directory()?).path();
+            interrupt.removes(made);
+            made.to_owned()
+        }
     };
     let kubo = peers::kubo()?;
     build::build_all()?;
-    screen.say(format_args!(
-        "Starting Kubo, clusterd and proxyd in {} …",
-        directory.display()
-    ));
-    let setup = StackSetup {
-        sockets: Sockets::Own,
-        ..StackSetup::default()
-    };
+    screen.say(format_args!("Starting Kubo, clusterd and proxyd in {} …", directory.display()));
+    let setup = StackSetup { sockets: Sockets::Own, ..StackSetup::default() };
     let stack = Stack::start_in(&directory, port, &setup)?;
     introduce(&stack, &kubo, screen);
     show(&stack, screen)?;
@@ -78,20 +76,10 @@ fn made(chosen: &Path) -> Result<PathBuf, HarnessError> {
 }
 
 fn introduce(stack: &Stack, kubo: &Path, screen: &Screen) {
-    screen.say(format_args!(
-        "  Kubo      {}, RPC on {}",
-        kubo.display(),
-        stack.kubo.api()
-    ));
+    screen.say(format_args!("  Kubo      {}, RPC on {}", kubo.display(), stack.kubo.api()));
     let control = control_socket(stack.directory());
-    screen.say(format_args!(
-        "  clusterd  control socket {}",
-        control.display()
-    ));
-    screen.say(format_args!(
-        "  proxyd    /ip4/127.0.0.1/tcp/{}",
-        stack.port()
-    ));
+    screen.say(format_args!("  clusterd  control socket {}", control.display()));
+    screen.say(format_args!("  proxyd    /ip4/127.0.0.1/tcp/{}", stack.port()));
 }
 
 /// Adds, pins and lists through the proxy, and checks that it came true.
@@ -101,10 +89,7 @@ fn show(stack: &Stack, screen: &Screen) -> Result<(), HarnessError> {
         fs::write(stack.directory().join(name), text)
             .map_err(HarnessError::io(format!("write {name}")))
     };
-    write(
-        "hello.txt",
-        "Hello from a cluster that looks like one IPFS node.\n",
-    )?;
+    write("hello.txt", "Hello from a cluster that looks like one IPFS node.\n")?;
     write("later.txt", "Added without a pin, and pinned afterwards.\n")?;
     let hello = type_out(screen, &ipfs, &["add", "-Q", "hello.txt"])?;
     let later = type_out(screen, &ipfs, &["add", "-Q", "--pin=false", "later.txt"])?;
@@ -122,10 +107,7 @@ fn show(stack: &Stack, screen: &Screen) -> Result<(), HarnessError> {
     type_out(screen, &ipfs, &["repo", "stat", "--human"])?;
     screen.typed(format_args!("{} status", clusterdctl(stack)));
     let mut command = stack.clusterdctl()?;
-    let output = command
-        .arg("status")
-        .output()
-        .map_err(HarnessError::io("run clusterdctl"))?;
+    let output = command.arg("status").output().map_err(HarnessError::io("run clusterdctl"))?;
     screen.say(String::from_utf8_lossy(&output.stdout).trim_end());
     if output.status.success() {
         return Ok(());
@@ -146,10 +128,7 @@ fn type_out(screen: &Screen, ipfs: &Ipfs, args: &[&str]) -> Result<String, Harne
 }
 
 fn clusterdctl(stack: &Stack) -> String {
-    format!(
-        "clusterdctl --socket {}",
-        control_socket(stack.directory()).display()
-    )
+    format!("clusterdctl --socket {}", control_socket(stack.directory()).display())
 }
 
 fn suggest(stack: &Stack, kubo: &Path, kept: bool, screen: &Screen) -> Result<(), HarnessError> {
@@ -176,11 +155,7 @@ fn suggest(stack: &Stack, kubo: &Path, kept: bool, screen: &Screen) -> Result<()
         places.join(":"),
         stack.port(),
         stack.directory().display(),
-        if kept {
-            "; the directory stays"
-        } else {
-            " and removes the directory"
-        },
+        if kept { "; the directory stays" } else { " and removes the directory" },
     ));
     Ok(())
 }
