@@ -138,7 +138,7 @@ fn opening(exchange: &mut Exchange, edits: &Edits) -> Result<Vec<u8>, ChunkError
 
 /// Tells the client that Kubo cannot be asked.
 async fn fail(exchange: &mut Exchange, error: &UpstreamError) {
-    tracing::warn!(request_id = %exchange.id, %error, "request could not be passed on");
+    tracing::debug!(request_id = %exchange.id, %error, "request could not be passed on");
     exchange.settle_connection();
     if refusal::fail(&mut exchange.reply, error.status(), &error.to_string()).await.is_err() {
         exchange.reply.abort();

@@ -82,10 +82,7 @@ fn check(config: &Config) -> i32 {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "there is no log yet, and a report has many lines"
-)]
+#[expect(clippy::print_stderr, reason = "there is no log yet, and a report has many lines")]
 fn complain(error: &RunError) -> i32 {
     eprintln!("{error}");
     error.exit_code()
@@ -109,22 +106,15 @@ fn serve(config: Config) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let mut others = Vec::new();
     for _ in 1..config.threads {
-        let listeners = listeners
-            .iter()
-            .map(server::clone)
-            .collect::<io::Result<Vec<_>>>()?;
+        let listeners = listeners.iter().map(server::clone).collect::<io::Result<Vec<_>>>()?;
         let (config, house, tls) = (Arc::clone(&config), Arc::clone(&house), tls.clone());
         let context = Arc::clone(&context);
         let runtime = self::runtime()?;
-        others.push(
-            std::thread::Builder::new()
-                .name("serve".to_owned())
-                .spawn(move || {
-                    runtime.block_on(async {
-                        server::run(Worker::new(config, house, context), listeners, tls).await
-                    });
-                })?,
-        );
+        others.push(std::thread::Builder::new().name("serve".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                server::run(Worker::new(config, house, context), listeners, tls).await
+            });
+        })?);
     }
     let worker = Worker::new(Arc::clone(&config), Arc::clone(&house), context);
     announce(&listeners, &config);
@@ -173,29 +163,23 @@ fn load_tls(config: &Config) -> Result<Option<Tls>, RunError> {
 
 /// The sockets that were handed over; without any, those of the configuration.
 fn listeners(handed: Vec<Handed>, config: &Config) -> Result<Vec<Listener>, RunError> {
-    let (ours, others): (Vec<_>, Vec<_>) = handed
-        .into_iter()
-        .partition(|socket| socket.name == SOCKET_NAME);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        handed.into_iter().partition(|socket| socket.name == SOCKET_NAME);
     for socket in others {
-        tracing::warn!(
-            path = socket.name,
-            "a socket of this name is not for proxyd; it is closed"
-        );
+        tracing::warn!(path = socket.name, "a socket of this name is not for proxyd; it is closed");
     }
     if ours.is_empty() {
         let mut bound = Vec::new();
         for address in &config.listen {
             bound.extend(server::bind(address)?);
         }
-        return if bound.is_empty() {
-            Err(RunError::NoListener)
-        } else {
-            Ok(bound)
-        };
+        return if bound.is_empty() { Err(RunError::NoListener) } else { Ok(bound) };
     }
     let listeners: Vec<Listener> = ours.into_iter().map(|socket| socket.listener).collect();
     let addresses: Vec<_> = listeners.iter().filter_map(server::address_of).collect();
-    for address in addresses.iter().filter(|a| !config.listen.contains(a)) {
+    // Without `listen` in the file nobody meant another.
+    let is_set = config.listen != Config::default().listen;
+    for address in addresses.iter().filter(|a| is_set && !config.listen.contains(a)) {
         tracing::warn!(
             %address,
             "listening on the socket handed over; `listen` in proxyd.toml names another"

@@ -4,6 +4,7 @@ pub mod address;
 pub mod call;
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,8 @@ pub struct Connection {
 pub struct Upstream {
     address: Address,
     connect_time_max: Duration,
+    /// The last attempt to connect failed.
+    is_away: AtomicBool,
     /// The one used last is taken first, so that a burst's surplus grows old together.
     idle: Mutex<Vec<(Instant, Connection)>>,
 }
@@ -100,7 +103,12 @@ impl Upstream {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(address: Address, connect_time_max: Duration) -> Arc<Self> {
-        Arc::new(Self { address, connect_time_max, idle: Mutex::default() })
+        Arc::new(Self {
+            address,
+            connect_time_max,
+            is_away: AtomicBool::new(false),
+            idle: Mutex::default(),
+        })
     }
 
     /// Where Kubo is.
@@ -126,7 +134,7 @@ impl Upstream {
     /// [`UpstreamError::Unreachable`] and [`UpstreamError::TooSlow`].
     pub async fn connect(&self) -> Result<Connection, UpstreamError> {
         let limit = self.connect_time_max;
-        match tokio::time::timeout(limit, self.address.connect()).await {
+        let made = match tokio::time::timeout(limit, self.address.connect()).await {
             Ok(Ok((read, write))) => {
                 Ok(Connection { reader: Reader::new(read), write, reused: false })
             }
@@ -134,6 +142,18 @@ impl Upstream {
                 Err(UpstreamError::Unreachable { address: self.address.clone(), source })
             }
             Err(_) => Err(self.too_slow("accept a connection", limit)),
+        };
+        self.note(made.as_ref().err());
+        made
+    }
+
+    /// Logs when Kubo goes and when it comes back, not each request in between.
+    fn note(&self, error: Option<&UpstreamError>) {
+        let was_away = self.is_away.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            Some(error) if !was_away => tracing::warn!(%error, "requests cannot be passed on"),
+            None if was_away => tracing::info!(address = %self.address, "Kubo is back"),
+            Some(_) | None => {}
         }
     }
 

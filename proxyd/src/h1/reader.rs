@@ -97,11 +97,10 @@ impl Reader {
         let mut searched = 0;
         loop {
             let bytes = self.buffer.bytes();
-            if !bytes.is_empty() && (searched == 0 || has_end(bytes, searched)) {
-                if let Some((head, length)) = parse(bytes).map_err(NoHead::Refused)? {
-                    self.buffer.consume(length);
-                    return Ok(head);
-                }
+            let may_be_whole = !bytes.is_empty() && (searched == 0 || has_end(bytes, searched));
+            if may_be_whole && let Some((head, length)) = parse(bytes).map_err(NoHead::Refused)? {
+                self.buffer.consume(length);
+                return Ok(head);
             }
             searched = bytes.len();
             if self.buffer.is_full() && self.buffer.grow(HEAD_BYTES_MAX).is_err() {

@@ -62,8 +62,8 @@ pub(crate) async fn serve(
             }
         }
     }
-    // The client's end, or ours at a drain; TLS says so.
-    drop(write.shutdown().await);
+    // The client's end, or ours at a drain; TLS says so, if the client still takes it.
+    drop(tokio::time::timeout(LINGER_MAX, write.shutdown()).await);
 }
 
 async fn answer(mut exchange: Box<Exchange>) -> Next {
@@ -89,18 +89,18 @@ async fn refuse(reader: Reader, write: WriteHalf, error: HeadError) {
 
 /// Ends the connection so that the last answer arrives.
 async fn close(mut reader: Reader, mut write: WriteHalf) {
-    if write.shutdown().await.is_err() || reader.has_ended() {
-        return;
-    }
-    let drained = async {
-        loop {
+    let ended = async {
+        if write.shutdown().await.is_err() {
+            return;
+        }
+        while !reader.has_ended() {
             let count = reader.buffer.bytes().len();
             reader.buffer.consume(count);
-            if !matches!(reader.fill().await, Ok(1..)) {
-                break;
+            if reader.fill().await.is_err() {
+                return;
             }
         }
     };
     // Past the limit the client is cut; it has had its answer for that long.
-    drop(tokio::time::timeout(LINGER_MAX, drained).await);
+    drop(tokio::time::timeout(LINGER_MAX, ended).await);
 }

@@ -119,7 +119,8 @@ impl Seated {
             match reader.poll_fill(cx) {
                 // What has already come is still served.
                 Poll::Pending if self.seat.must_leave.load(Ordering::Acquire) => Poll::Ready(false),
-                other => other.map(|filled| filled.is_ok_and(|count| count > 0)),
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(filled) => Poll::Ready(filled.is_ok_and(|count| count > 0)),
             }
         })
         .await;

@@ -30,6 +30,8 @@ fn interim_answers_arrive_all_and_not_at_http_10() {
     let tail = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
     assert_eq!(relayed(&post("/"), answer), format!("{interim}{tail}"));
+    // Closing is the rule there and is not said, as Kubo has it.
+    let tail = tail.replace("Connection: close\r\n", "");
     assert_eq!(relayed("POST / HTTP/1.0\r\n\r\n", answer), tail);
 }
 

@@ -16,7 +16,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) struct Proxyd {
     child: Child,
     pub(crate) address: SocketAddr,
-    pub(crate) directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl Proxyd {
@@ -32,7 +32,7 @@ impl Proxyd {
         let file = directory.path().join("proxyd.toml");
         std::fs::write(&file, config).unwrap();
         let child = spawn_ready(&file, &directory.path().join("notify.sock"));
-        Self { child, address, directory }
+        Self { child, address, _directory: directory }
     }
 
     /// A client's connection to it.

@@ -4,11 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Data, trailers and bytes used, fed in pieces that end at `cuts`.
+/// Data, trailers and bytes used.
+type Read = (Vec<u8>, Vec<(String, Vec<u8>)>, usize);
+
+/// Reads it, fed in pieces that end at `cuts`.
 fn read(
     bytes: &[u8],
     cuts: &[usize],
-) -> Result<(Vec<u8>, Vec<(String, Vec<u8>)>, usize), ChunkError> {
+) -> Result<Read, ChunkError> {
     let mut chunks = Chunks::default();
     let (mut data, mut used) = (Vec::new(), 0);
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
