@@ -127,27 +127,18 @@ struct RawLog {
 
 fn check(raw: Raw, faults: &mut Faults) -> Option<Config> {
     let default = Config::default();
-    let listen = raw
-        .listen
-        .map(|all| all.iter().filter_map(|a| address(a, faults)).collect());
+    let listen = raw.listen.map(|all| all.iter().filter_map(|a| address(a, faults)).collect());
     let ipfs = raw.ipfs.and_then(|text| address(&text, faults));
-    let extract_headers_extra = raw
-        .extract_headers_extra
-        .iter()
-        .filter_map(|name| header_name(name, faults))
-        .collect();
+    let extract_headers_extra =
+        raw.extract_headers_extra.iter().filter_map(|name| header_name(name, faults)).collect();
     Some(Config {
         listen: listen.unwrap_or(default.listen),
         ipfs: ipfs.unwrap_or(default.ipfs),
         cluster: raw.cluster.unwrap_or(default.cluster),
         wait: raw.wait,
         extract_headers_extra,
-        connections_max: raw
-            .connections_max
-            .map_or(default.connections_max, |n| n.get().into()),
-        connect_time_max: raw
-            .connect_timeout
-            .map_or(default.connect_time_max, |s| s.0),
+        connections_max: raw.connections_max.map_or(default.connections_max, |n| n.get().into()),
+        connect_time_max: raw.connect_timeout.map_or(default.connect_time_max, |s| s.0),
         drain: raw.drain.map_or(default.drain, |s| s.0),
         threads: raw.threads.map_or(default.threads, |n| threads(&n, faults)),
         tls: raw.tls.and_then(|tls| tls_files(tls, faults)),
@@ -189,20 +180,10 @@ fn threads(number: &Spanned<NonZeroU16>, faults: &mut Faults) -> u16 {
 fn tls_files(tls: Spanned<RawTls>, faults: &mut Faults) -> Option<TlsFiles> {
     let span = tls.span();
     match tls.into_inner() {
-        RawTls {
-            cert: Some(cert),
-            key: Some(key),
-        } => Some(TlsFiles { cert, key }),
-        RawTls {
-            cert: None,
-            key: None,
-        } => None,
+        RawTls { cert: Some(cert), key: Some(key) } => Some(TlsFiles { cert, key }),
+        RawTls { cert: None, key: None } => None,
         RawTls { .. } => {
-            faults.add(
-                span,
-                "TLS needs both a certificate and a key",
-                "set both cert and key",
-            );
+            faults.add(span, "TLS needs both a certificate and a key", "set both cert and key");
             None
         }
     }
@@ -247,28 +228,16 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.listen[1], Address::Unix("/run/x.sock".into()));
-        assert_eq!(
-            (config.wait, config.connections_max, config.threads),
-            (Wait::Accepted, 7, 2)
-        );
+        assert_eq!((config.wait, config.connections_max, config.threads), (Wait::Accepted, 7, 2));
         assert_eq!(config.tls.map(|tls| tls.key), Some("key.pem".into()));
-        assert_eq!(
-            (config.log_format, config.log_level),
-            (log::Format::Json, log::Level::Debug)
-        );
+        assert_eq!((config.log_format, config.log_level), (log::Format::Json, log::Level::Debug));
     }
 
     #[test]
     fn all_mistakes_are_shown_at_once_with_what_to_do() {
         let text = "listen = [\"127.0.0.1:1\"]\nipfs = \"x\"\nthreads = 99\n[tls]\ncert = \"c\"\n";
         let report = parse(text).unwrap_err().to_string();
-        for part in [
-            "toml:1:11",
-            "toml:2:8",
-            "toml:3:11",
-            "both cert and key",
-            "/ip4/ADDRESS",
-        ] {
+        for part in ["toml:1:11", "toml:2:8", "toml:3:11", "both cert and key", "/ip4/ADDRESS"] {
             assert!(report.contains(part), "{part} is not in:\n{report}");
         }
     }

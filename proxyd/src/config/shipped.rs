@@ -18,8 +18,5 @@ fn the_shipped_file_shows_the_defaults() {
 fn every_setting_is_in_the_shipped_file_and_in_the_man_page() {
     assert!(shipped::settings::<Raw>(FILE).len() >= 13);
     assert_eq!(shipped::undescribed::<Raw>(FILE), Vec::<String>::new());
-    assert_eq!(
-        shipped::unexplained::<Raw>(FILE, PAGE),
-        Vec::<String>::new()
-    );
+    assert_eq!(shipped::unexplained::<Raw>(FILE, PAGE), Vec::<String>::new());
 }
