@@ -7,7 +7,8 @@ pub mod cluster;
 pub mod config;
 pub mod dispatch;
 pub mod exchange;
---
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 pub mod h1;
 pub mod headers;
