@@ -99,7 +99,7 @@ impl<S: Store> Node<S> {
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        self.pinset.put(&mut self.store, key, encode_pin(new))?;
+        self.pinset.put_pin(&mut self.store, new)?;
         if old.is_none() {
             self.counts.pins += 1;
         }

@@ -1,7 +1,5 @@
 //! One change of the pinset: elements and tombstones, in the order they were made.
 
-use std::collections::BTreeMap;
-
 use prost::Message;
 
 use super::codec::BlockId;
@@ -47,8 +45,7 @@ pub(crate) struct OpenDelta {
     pub(crate) sequence: u64,
     /// Height that the block will have.
     pub(crate) height: u64,
-    elements: Vec<Option<Element>>,
-    places: BTreeMap<PinKey, usize>,
+    elements: Vec<Element>,
     tombstones: Vec<Element>,
     bytes: usize,
 }
@@ -63,20 +60,19 @@ impl OpenDelta {
         self.bytes > 0 && self.bytes + more > DELTA_BYTES_MAX
     }
 
-    /// Adds or replaces the element of a key.
-    pub(crate) fn put(&mut self, key: &PinKey, value: Vec<u8>) {
-        let element = Element { key: key.to_text(), id: String::new(), value };
-        self.drop_element(key);
+    /// Adds the element of a key that has none here.
+    pub(crate) fn put(&mut self, key: String, value: Vec<u8>) {
+        let element = Element { key, id: String::new(), value };
         self.bytes += size(&element);
-        self.places.insert(key.clone(), self.elements.len());
-        self.elements.push(Some(element));
+        self.elements.push(element);
     }
 
-    /// Takes back the element of a key, if there is one.
+    /// Takes back the element of a key. Looks from the end: what is taken back was often put just now.
     pub(crate) fn drop_element(&mut self, key: &PinKey) {
-        let place = self.places.remove(key);
-        let element = place.and_then(|place| self.elements.get_mut(place)?.take());
-        self.bytes -= element.map_or(0, |element| size(&element));
+        let text = key.to_text();
+        if let Some(place) = self.elements.iter().rposition(|element| element.key == text) {
+            self.bytes -= size(&self.elements.remove(place));
+        }
     }
 
     /// Removes what a block added.
@@ -88,11 +84,8 @@ impl OpenDelta {
 
     /// The finished delta; `None` when nothing is left in it.
     pub(crate) fn close(self) -> Option<Delta> {
-        let delta = Delta {
-            elements: self.elements.into_iter().flatten().collect(),
-            tombstones: self.tombstones,
-            priority: self.height,
-        };
+        let delta =
+            Delta { elements: self.elements, tombstones: self.tombstones, priority: self.height };
         (!delta.elements.is_empty() || !delta.tombstones.is_empty()).then_some(delta)
     }
 }

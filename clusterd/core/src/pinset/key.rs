@@ -61,7 +61,7 @@ impl PinKey {
     #[must_use]
     pub fn to_text(&self) -> String {
         match (self.to_cid(), self.0.split_first()) {
-            (Some(cid), _) => format!("/{}", BASE32_NOPAD.encode(&cid.encode())),
+            (Some(cid), _) => text_of(&cid),
             (None, Some((_, bare))) => format!("/{}", String::from_utf8_lossy(bare)),
             (None, None) => "/".to_owned(),
         }
@@ -84,6 +84,13 @@ impl PinKey {
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// The text that elements and tombstones carry for a CID.
+pub(crate) fn text_of(cid: &Cid) -> String {
+    let mut text = "/".to_owned();
+    BASE32_NOPAD.encode_append(&cid.encode(), &mut text);
+    text
 }
 
 impl std::fmt::Debug for PinKey {

@@ -17,6 +17,7 @@ use delta::OpenDelta;
 use heads::Heads;
 use key::PinKey;
 use pin_row::PinRow;
+use record::encode_pin;
 
 /// Name of the fact that holds the next block's number, 8 bytes.
 const NEXT_NUMBER: &[u8] = b"next_block";
@@ -83,19 +84,56 @@ impl Pinset {
         key: &PinKey,
         value: Vec<u8>,
     ) -> Result<(), StoreError> {
-        let (number, height) = self.open_delta(store, value.len() + ELEMENT_OVERHEAD)?;
+        let (number, height) = self.make_way(store, key, value.len())?;
+        let row = PinRow::encode(key, height, number, &value);
+        self.add(store, key, key.to_text(), row, value);
+        Ok(())
+    }
+
+    /// Sets the record of a pin, as [`Self::put`] does.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn put_pin<S: Store>(&mut self, store: &mut S, pin: &Pin) -> Result<(), StoreError> {
+        let (key, value) = (PinKey::from_cid(&pin.cid), encode_pin(pin));
+        let (number, height) = self.make_way(store, &key, value.len())?;
+        let row = PinRow::encode_pin(pin, height, number, &value);
+        self.add(store, &key, key::text_of(&pin.cid), row, value);
+        Ok(())
+    }
+
+    /// Number and height for a new value of a key; the old value's block is noted as one that added
+    /// the key, or taken out of the open delta.
+    fn make_way<S: Store>(
+        &mut self,
+        store: &mut S,
+        key: &PinKey,
+        bytes: usize,
+    ) -> Result<(u64, u64), StoreError> {
+        let (number, height) = self.open_delta(store, bytes + ELEMENT_OVERHEAD)?;
         if let Some(old) = set::row(store, key)? {
             let old = set::parse_row(key, &old)?.block;
             if old != number {
                 set::note_added(store, key, old)?;
+            } else if let Some(open) = &mut self.open {
+                open.drop_element(key);
             }
         }
-        let row = PinRow::encode(key, height, number, &value);
+        Ok((number, height))
+    }
+
+    fn add<S: Store>(
+        &mut self,
+        store: &mut S,
+        key: &PinKey,
+        text: String,
+        row: Vec<u8>,
+        value: Vec<u8>,
+    ) {
         store.put(Space::Pins, key.as_bytes().to_vec(), row);
         if let Some(open) = &mut self.open {
-            open.put(key, value);
+            open.put(text, value);
         }
-        Ok(())
     }
 
     /// Removes a key, as part of the open delta: every addition that is known here is removed, those
@@ -115,7 +153,7 @@ impl Pinset {
         }
         blocks.sort_unstable();
         blocks.dedup();
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.as_mut().filter(|_| holder == number) {
             open.drop_element(key);
         }
         for block in blocks {

@@ -49,6 +49,21 @@ impl<'a> PinRow<'a> {
     #[must_use]
     pub(crate) fn encode(key: &PinKey, priority: u64, block: u64, value: &[u8]) -> Vec<u8> {
         let (flags, body) = classify(key, value);
+        Self::write(flags, priority, block, body)
+    }
+
+    /// Writes the row of a record whose bytes are `value`.
+    #[must_use]
+    pub(crate) fn encode_pin(pin: &Pin, priority: u64, block: u64, value: &[u8]) -> Vec<u8> {
+        let (cid, body) = split_cid(value);
+        let flags = flags_of(pin);
+        match cid {
+            Some(_) => Self::write(flags | CID_LEFT_OUT, priority, block, body),
+            None => Self::write(flags, priority, block, value),
+        }
+    }
+
+    fn write(flags: u8, priority: u64, block: u64, body: &[u8]) -> Vec<u8> {
         let mut row = Vec::with_capacity(body.len() + 12);
         row.push(flags);
         put_uvarint(&mut row, priority);
@@ -131,19 +146,28 @@ fn cid_field_head(cid: &[u8]) -> Vec<u8> {
     head
 }
 
-/// The flags of a value, and what of it is stored.
-fn classify<'v>(key: &PinKey, value: &'v [u8]) -> (u8, &'v [u8]) {
+/// The CID that stands first in a record, if it is as we would write it, and what follows.
+fn split_cid(value: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let mut reader = RowReader(value);
     let cid = reader.byte().filter(|tag| *tag == 0x0a).and_then(|_| reader.run());
-    let key_cid = key.to_cid();
-    let same = |cid: Cid| Some(cid) == key_cid;
-    // The CID must stand first, and as we would write it, or it could not be put back.
-    let left_out = cid.is_some_and(|cid| Cid::decode(cid).is_ok_and(same) && cid.len() < 0x80);
-    let Some(pin) = record::decode_pin(value).ok().filter(|pin| same(pin.cid)) else {
+    // Longer ones could have their length written in more than one way.
+    (cid.filter(|cid| cid.len() < 0x80), reader.0)
+}
+
+/// The flags of a value, and what of it is stored.
+fn classify<'v>(key: &PinKey, value: &'v [u8]) -> (u8, &'v [u8]) {
+    let cid = key.to_cid();
+    let Some(pin) = record::decode_pin(value).ok().filter(|pin| Some(pin.cid) == cid) else {
         return (NO_PIN, value);
     };
-    let flags = flags_of(&pin);
-    if left_out { (flags | CID_LEFT_OUT, reader.0) } else { (flags, value) }
+    let (written, body) = split_cid(value);
+    let is_same = written.is_some_and(|written| Cid::decode(written).is_ok_and(|w| w == pin.cid));
+    let is_minimal = value.get(1).is_some_and(|length| *length < 0x80);
+    if is_same && is_minimal {
+        (flags_of(&pin) | CID_LEFT_OUT, body)
+    } else {
+        (flags_of(&pin), value)
+    }
 }
 
 fn flags_of(pin: &Pin) -> u8 {
