@@ -2,6 +2,8 @@
 //!
 //! A listener of a few lines plays clusterd, so that every answer can be had, also wrong ones.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -42,16 +44,10 @@ impl Fake {
     }
 }
 
-/// Reads a request's head and nothing of its body.
+/// Reads a request's head and, of its body, nothing that matters.
 fn head(stream: &UnixStream) -> String {
-    let mut head = String::new();
-    for byte in stream.bytes() {
-        head.push(char::from(byte.unwrap()));
-        if head.ends_with("\r\n\r\n") {
-            break;
-        }
-    }
-    head
+    let lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 struct Ran {
@@ -170,6 +166,19 @@ fn an_export_appears_whole_and_is_counted() {
     let ran = fake.run(&["state", "export", file.to_str().unwrap()]);
     assert_eq!((ran.code, ran.err.as_str()), (0, "3 records exported\n"));
     assert_eq!(std::fs::read_to_string(file).unwrap(), record().repeat(3));
+}
+
+#[test]
+fn an_export_into_a_full_device_fails_and_leaves_the_device_alone() {
+    use std::os::unix::fs::FileTypeExt;
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("full");
+    std::os::unix::fs::symlink("/dev/full", &link).unwrap();
+    let fake = Fake::new(|_, stream| reply(stream, 200, &record()));
+    let ran = fake.run(&["state", "export", link.to_str().unwrap()]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("No space left"), "{}", ran.err);
+    assert!(std::fs::metadata("/dev/full").unwrap().file_type().is_char_device());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `clusterdctl state export`: all records, in Go's format.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
@@ -41,10 +41,17 @@ async fn copy(
     Ok(lines)
 }
 
-/// Writes beside the file and renames at the end: under its own name it is always whole.
+/// Writes beside the file and renames at the end: under its own name it is always whole. What is
+/// no file (a pipe, a device) is written as it is.
 async fn into_file(connection: &Connection, chunks: Chunks, path: &Path) -> Result<usize, Failure> {
     let failed = |source| Failure::File { attempt: "write", path: path.to_owned(), source };
-    let mut partial = path.to_owned().into_os_string();
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return copy(connection, chunks, |bytes| file.write_all(bytes).map_err(failed)).await;
+    }
+    // Through a link, so that it goes on pointing there.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut partial = path.clone().into_os_string();
     partial.push(".partial");
     let partial = Path::new(&partial);
     let mut file = File::create(partial).map_err(failed)?;

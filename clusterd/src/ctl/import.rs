@@ -65,13 +65,13 @@ fn words(counts: ImportCounts) -> String {
 /// The records to send, from a file or from standard input.
 async fn open(file: &Path) -> Result<Body, Failure> {
     if file.as_os_str() != "-" {
-        let opened = tokio::fs::File::open(file).await;
-        let path = || file.to_owned();
-        return opened.map(body).map_err(|source| Failure::File {
-            attempt: "read",
-            path: path(),
-            source,
-        });
+        let failed = |source| Failure::File { attempt: "read", path: file.to_owned(), source };
+        let opened = tokio::fs::File::open(file).await.map_err(failed)?;
+        // A directory can be opened, but not read.
+        if opened.metadata().await.map_err(failed)?.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        return Ok(body(opened));
     }
     if io::stdin().is_terminal() {
         return Err(Failure::Usage("give a file, or records on standard input".to_owned()));

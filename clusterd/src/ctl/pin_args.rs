@@ -189,10 +189,11 @@ mod tests {
 
     fn add(words: &[&str]) -> Result<PinAddArgs, clap::Error> {
         let words = ["clusterdctl", "pin", "add"].iter().chain(words);
-        match Args::try_parse_from(words)?.command {
-            Command::Pin { command: PinCommand::Add(args) } => Ok(args),
-            other => panic!("read as {other:?}"),
-        }
+        let command = Args::try_parse_from(words)?.command;
+        let Command::Pin { command: PinCommand::Add(args) } = command else {
+            panic!("read as {command:?}")
+        };
+        Ok(args)
     }
 
     #[test]

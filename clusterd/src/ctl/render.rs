@@ -18,12 +18,13 @@ const ROWS_TOGETHER: usize = 500;
 #[derive(Debug)]
 pub(super) struct Output {
     json: bool,
+    width: Option<usize>,
     to: BufWriter<Stdout>,
 }
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, to: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()) }
+        Self { json, width: None, to: BufWriter::with_capacity(BUFFER_BYTES, io::stdout()) }
     }
 
     /// Whether a program reads it.
@@ -45,6 +46,21 @@ impl Output {
     pub(super) fn line(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.bytes(text.as_ref())?;
         self.bytes(b"\n")
+    }
+
+    /// Cuts lines of tables from now on, so that none takes two lines of the terminal.
+    pub(super) fn cut_at(&mut self, width: usize) {
+        self.width = Some(width);
+    }
+
+    /// Writes lines of text, cut where that is asked for.
+    fn text(&mut self, lines: &str) -> Result<(), Failure> {
+        let Some(width) = self.width else { return self.line(lines) };
+        for line in lines.lines() {
+            let end = line.char_indices().nth(width).map_or(line.len(), |(at, _)| at);
+            self.line(&line[..end])?;
+        }
+        Ok(())
     }
 
     /// Writes a value as one line of JSON.
@@ -113,7 +129,7 @@ impl Rows {
         for column in table.column_iter_mut() {
             column.set_padding((0, GAP));
         }
-        out.line(table.trim_fmt())?;
+        out.text(&table.trim_fmt())?;
         out.flush()
     }
 }

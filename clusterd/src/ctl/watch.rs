@@ -35,6 +35,9 @@ pub(super) async fn watch(
         if out.is_terminal() && !out.json() {
             // Home, then clear: less flicker than the other way round.
             out.bytes(b"\x1b[H\x1b[J")?;
+            if let Some((width, _)) = terminal_size::terminal_size() {
+                out.cut_at(width.0.into());
+            }
         }
         match picture {
             Ok((headline, infos, more)) => {

@@ -127,8 +127,10 @@ impl Source {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let json: PinJson =
-                serde_json::from_slice(&line).map_err(|error| self.fault(error.to_string()))?;
+            // The parser saw one line and calls it line 1.
+            let json: PinJson = serde_json::from_slice(&line).map_err(|error| {
+                self.fault(error.to_string().replace(" at line 1 column ", " at column "))
+            })?;
             return Pin::try_from(json).map(Some).map_err(|error| self.fault(error.to_string()));
         }
     }
