@@ -14,6 +14,7 @@ use hyper::header::HeaderValue;
 use multiaddr::Protocol;
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -84,6 +85,9 @@ impl DaemonError {
 pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonError> {
     let system = |attempt| move |source| DaemonError::System { attempt, source };
     let mut signals = Signals::new().map_err(system("listen to signals"))?;
+    // With a handler a write past a file size limit fails like one on a full volume; without one it kills.
+    let too_large = SignalKind::from_raw(nix::libc::SIGXFSZ);
+    let _too_large = signal(too_large).map_err(system("listen to signals"))?;
     std::fs::create_dir_all(&config.state).map_err(system("make the state directory"))?;
     // Needed by the network of peers; asked for from the start, so that no peer begins without.
     identity::load_secret(&config.state)?;

@@ -32,6 +32,9 @@ const IDLE_FOR: Duration = Duration::from_secs(2);
 /// A store that failed is opened again so often.
 const REPAIR_EVERY: Duration = Duration::from_secs(1);
 
+/// Clients that try again and again must not fill the log.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// What the driver works with.
 pub struct Driver {
     /// The node; its store is clean.
@@ -126,6 +129,7 @@ impl Driver {
             }
             return;
         }
+        self.waiters.introduce(&waiters);
         let effects = self.handle_all(batch);
         self.settle(effects, &waiters, state);
     }
@@ -154,7 +158,10 @@ impl Driver {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "a change cannot be stored and was refused");
+                if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    tracing::error!(%error, "changes cannot be stored and are refused");
+                    state.told = Some(Instant::now());
+                }
                 for waiter in waiters {
                     self.waiters.finish(*waiter, Err(stored(&error)));
                 }
@@ -167,7 +174,7 @@ impl Driver {
     /// Brings the node back to what is durable. Operations start anew; who waits may ask again.
     fn repair(&mut self, state: &mut State) {
         self.outbox.cancel_all();
-        self.waiters.forget_all();
+        self.waiters.forget_known();
         state.repaired = Instant::now();
         match self.node.rollback(clock::now()) {
             Ok(effects) => {
@@ -230,6 +237,8 @@ struct State {
     /// Why nothing can be stored; `None` while all is well.
     broken: Option<StoreError>,
     repaired: Instant,
+    /// When the log was last told that changes are refused.
+    told: Option<Instant>,
     quiet_since: Instant,
     status: String,
     status_at: Instant,
@@ -242,6 +251,7 @@ impl State {
             watchdog: Watchdog::from_environment(),
             broken: None,
             repaired: now,
+            told: None,
             quiet_since: now,
             status: String::new(),
             status_at: now,

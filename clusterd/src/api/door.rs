@@ -33,6 +33,8 @@ pub struct Waiters {
 struct Waiter {
     last: oneshot::Sender<Outcome>,
     progress: watch::Sender<Progress>,
+    /// The node knows of it; before that it stands in the queue.
+    is_known: bool,
 }
 
 /// One who waits. Dropping it tells the node that nobody waits any more.
@@ -92,7 +94,7 @@ impl Waiters {
         let id = WaiterId(self.drawn.fetch_add(1, Ordering::Relaxed));
         let (last, outcome) = oneshot::channel();
         let (progress, seen) = watch::channel((0, 0));
-        self.waiting().insert(id, Waiter { last, progress });
+        self.waiting().insert(id, Waiter { last, progress, is_known: false });
         (id, outcome, seen)
     }
 
@@ -115,7 +117,22 @@ impl Waiters {
         }
     }
 
-    /// Forgets everybody: the node no longer knows of them, and they may ask again.
+    /// Notes that the node gets to know of these.
+    pub fn introduce(&self, ids: &[WaiterId]) {
+        let mut waiting = self.waiting();
+        for id in ids {
+            if let Some(waiter) = waiting.get_mut(id) {
+                waiter.is_known = true;
+            }
+        }
+    }
+
+    /// Forgets all that the node knew of, as it no longer does; they may ask again.
+    pub fn forget_known(&self) {
+        self.waiting().retain(|_, waiter| !waiter.is_known);
+    }
+
+    /// Forgets everybody: the node is gone.
     pub fn forget_all(&self) {
         self.waiting().clear();
     }
