@@ -50,15 +50,14 @@ impl Level {
     }
 }
 
-/// Libraries whose own reports matter from warnings on.
+/// Libraries whose failures come back as errors, which we tell in words of our own.
 const LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
 
 /// Starts logging, once in a program. Where the journal cannot be reached, text is used.
 pub fn init(format: Format, level: Level) {
     let mut filter = Targets::new().with_default(level.filter());
     if level < Level::Debug {
-        // Libraries tell of their housekeeping at the level where we tell of pins.
-        filter = filter.with_targets(LIBRARIES.map(|library| (library, LevelFilter::WARN)));
+        filter = filter.with_targets(LIBRARIES.map(|library| (library, LevelFilter::OFF)));
     }
     let registry = tracing_subscriber::registry().with(filter);
     let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
