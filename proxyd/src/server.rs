@@ -6,7 +6,7 @@ mod seat;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::ids::RequestId;
@@ -52,8 +52,7 @@ pub struct Worker {
 pub struct House {
     draining: AtomicBool,
     drain: Notify,
-    connections: Arc<AtomicUsize>,
-    left: Arc<Notify>,
+    seats: Arc<Seats>,
     /// Upper half of all request ids: random, one a process.
     ids: u64,
     requests: AtomicU64,
@@ -67,8 +66,7 @@ impl House {
         Arc::new(Self {
             draining: AtomicBool::new(false),
             drain: Notify::new(),
-            connections: Arc::default(),
-            left: Arc::default(),
+            seats: Seats::new(),
             // The standard library's hash keys are the process's own random bits.
             ids: std::hash::RandomState::new().hash_one(std::process::id()),
             requests: AtomicU64::new(0),
@@ -78,7 +76,7 @@ impl House {
     /// Connections of all threads.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.seats.count()
     }
 
     /// From now on no connection is accepted, and answers end theirs.
@@ -109,7 +107,7 @@ impl Worker {
     #[must_use]
     pub fn new(config: Arc<Config>, house: Arc<House>, context: Arc<Context>) -> Arc<Self> {
         let upstream = Upstream::new(config.ipfs.clone(), config.connect_time_max);
-        let seats = Seats::new(Arc::clone(&house.connections), Arc::clone(&house.left));
+        let seats = Arc::clone(&house.seats);
         Arc::new(Self { config, upstream, context, seats, house })
     }
 

@@ -35,11 +35,12 @@ pub(crate) async fn serve(
     seat: Seated,
 ) {
     let mut reader = Reader::new(read);
-    while seat.next_request(&mut reader).await {
-        let head = match reader.request_head().await {
+    while let Some(head) = seat.next_request(&mut reader).await {
+        let head = match head {
             Ok(head) => head,
             Err(NoHead::Refused(error)) => return refuse(reader, write, error).await,
-            Err(NoHead::Ended | NoHead::Cut(_)) => return,
+            Err(NoHead::Ended) => break,
+            Err(NoHead::Cut(_)) => return,
         };
         let exchange = Box::new(Exchange {
             reply: Reply::new(write, head.is_http_10(), head.wants_close()),

@@ -1,6 +1,7 @@
 //! A connection's seat in the server: whether it works or waits, and how it is asked to end.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -9,20 +10,20 @@ use std::time::Instant;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use crate::h1::reader::Reader;
+use crate::h1::head::RequestHead;
+use crate::h1::reader::{NoHead, Reader};
 
 /// In [`Seat::idle_since`]: a request is being served.
 const WORKING: u64 = u64::MAX;
 
-/// All connections of one thread.
+/// All connections of the process.
 #[derive(Debug)]
 pub(super) struct Seats {
     started: Instant,
     taken: Mutex<Vec<Arc<Seat>>>,
-    /// Connections of the whole process.
-    count: Arc<AtomicUsize>,
+    count: AtomicUsize,
     /// Told whenever one ends.
-    left: Arc<Notify>,
+    left: Notify,
 }
 
 /// One connection.
@@ -42,10 +43,14 @@ pub(super) struct Seated {
 }
 
 impl Seats {
-    /// `count` and `left` are shared by all threads.
-    #[must_use]
-    pub(super) fn new(count: Arc<AtomicUsize>, left: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), taken: Mutex::default(), count, left })
+    /// Nobody is connected yet.
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            taken: Mutex::default(),
+            count: AtomicUsize::new(0),
+            left: Notify::new(),
+        })
     }
 
     /// Seats a connection.
@@ -107,25 +112,27 @@ impl Seat {
 }
 
 impl Seated {
-    /// Waits for the first bytes of a request; `false` when the connection has ended or must.
-    pub(super) async fn next_request(&self, reader: &mut Reader) -> bool {
-        if !reader.buffer.is_empty() {
-            return true;
-        }
+    /// Waits for the head of the next request; `None` when the connection must leave. One that is
+    /// slow with its head counts as idle.
+    pub(super) async fn next_request(
+        &self,
+        reader: &mut Reader,
+    ) -> Option<Result<RequestHead, NoHead>> {
         let now = self.seats.started.elapsed().as_millis();
         self.seat.idle_since.store(u64::try_from(now).unwrap_or(0), Ordering::Relaxed);
-        let more = poll_fn(|cx| {
+        let mut head = pin!(reader.request_head());
+        let head = poll_fn(|cx| {
             self.seat.waker.register(cx.waker());
-            match reader.poll_fill(cx) {
+            match head.as_mut().poll(cx) {
                 // What has already come is still served.
-                Poll::Pending if self.seat.must_leave.load(Ordering::Acquire) => Poll::Ready(false),
+                Poll::Pending if self.seat.must_leave.load(Ordering::Acquire) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
-                Poll::Ready(filled) => Poll::Ready(filled.is_ok_and(|count| count > 0)),
+                Poll::Ready(head) => Poll::Ready(Some(head)),
             }
         })
         .await;
         self.seat.idle_since.store(WORKING, Ordering::Relaxed);
-        more
+        head
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::stage::{Proxyd, command, exit_code, free_address, post, upstream};
+use crate::stage::{Proxyd, always_ok, command, exit_code, free_address, post, upstream};
 
 #[test]
 fn a_drain_finishes_what_is_under_way_and_closes_the_rest() {
@@ -27,6 +27,37 @@ fn a_drain_finishes_what_is_under_way_and_closes_the_rest() {
     assert!(busy.rest().ends_with("\r\nConnection: close\r\n\r\nok"));
     assert_eq!(proxyd.wait(), Some(0));
     played.join().unwrap();
+}
+
+#[test]
+fn busy_clients_lose_no_request_at_a_drain() {
+    for threads in [1, 2] {
+        let mut proxyd = Proxyd::start(always_ok(), &format!("threads = {threads}"));
+        let (told, hears) = std::sync::mpsc::sync_channel(4);
+        let busy = || {
+            let (mut client, told) = (proxyd.connect(), told.clone());
+            std::thread::spawn(move || {
+                for answered in 0_u64.. {
+                    client.send(post("/api/v0/key/gen"));
+                    let answer = client.until("\r\n\r\nok");
+                    if answered == 0 {
+                        told.send(()).unwrap();
+                    }
+                    if answer.contains("Connection: close") {
+                        return answered;
+                    }
+                }
+                0
+            })
+        };
+        let clients: Vec<_> = (0..4).map(|_| busy()).collect();
+        (0..4).for_each(|_| hears.recv().unwrap());
+        proxyd.terminate();
+        for client in clients {
+            assert!(client.join().unwrap() > 0);
+        }
+        assert_eq!(proxyd.wait(), Some(0));
+    }
 }
 
 #[test]

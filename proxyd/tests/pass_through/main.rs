@@ -4,6 +4,7 @@
 
 mod answers;
 mod connections;
+mod encrypted;
 mod life;
 mod requests;
 mod stage;

@@ -120,6 +120,23 @@ pub(crate) fn upstream<T: Send + 'static>(
     (address, std::thread::spawn(play))
 }
 
+/// Plays a Kubo that answers every request of every connection with [`OK`], to the test's end.
+pub(crate) fn always_ok() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut kubo = Client::new(stream.unwrap());
+            std::thread::spawn(move || {
+                while kubo.has_head() {
+                    kubo.send(OK);
+                }
+            });
+        }
+    });
+    address
+}
+
 /// A raw connection, of a client or of the upstream.
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
@@ -156,6 +173,17 @@ impl Client {
     /// A message's head.
     pub(crate) fn head(&mut self) -> String {
         self.until("\r\n\r\n")
+    }
+
+    /// Whether another request without a body came before the end.
+    fn has_head(&mut self) -> bool {
+        let mut byte = [0];
+        let came = matches!(self.stream.read(&mut byte), Ok(1));
+        if came {
+            self.held.extend_from_slice(&byte);
+            self.head();
+        }
+        came
     }
 
     /// Everything up to a clean end.
