@@ -174,7 +174,11 @@ fn locked(operations: &Mutex<Operations>) -> MutexGuard<'_, Operations> {
 
 fn failure(error: ConnectorError) -> IpfsFailure {
     match error {
-        ConnectorError::Refused { message, .. } => IpfsFailure::Refused(message),
+        ConnectorError::Refused { message, .. } => {
+            // The node puts the same word in front of every failure.
+            let words = message.strip_prefix("pin: ").unwrap_or(&message);
+            IpfsFailure::Refused(words.to_owned())
+        }
         ConnectorError::Unreachable { .. } => IpfsFailure::Unreachable(error.to_string()),
         ConnectorError::Stalled { .. } => IpfsFailure::Stalled(error.to_string()),
         ConnectorError::Unintelligible { .. } => IpfsFailure::Refused(error.to_string()),

@@ -1,12 +1,13 @@
 //! `pin/add`: accept, then tell how far it is until it is pinned.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use clusterd_core::effect::Answer;
 use clusterd_core::input::{Input, PinRequest, Until};
-use common::api::error::ApiError;
+use common::api::error::{ApiError, ErrorCode};
 use common::api::proxy::{PinAdd, PinAddEvent};
 use common::ids::{Cid, PinName};
 
@@ -14,7 +15,7 @@ use super::super::door::{News, Outcome};
 use super::super::refusal::{bad, refused, unexpected};
 use super::super::reply::{Answered, Gone, Lines, stream};
 use super::super::room::Room;
-use super::{Deadline, decode, resolve_all};
+use super::{Deadline, decode, resolve_some};
 
 pub(in super::super) async fn pin_add(State(room): State<Arc<Room>>, body: Bytes) -> Answered {
     let request: PinAdd = decode(&body)?;
@@ -48,83 +49,103 @@ impl From<ApiError> for Stopped {
     }
 }
 
+/// Kubo takes arguments one by one: those before the first that fails stay pinned.
 async fn pin(room: &Room, request: &PinAdd, lines: &mut Lines) -> Result<Vec<Cid>, Stopped> {
     let deadline = Deadline::after(request.timeout_ms);
     let name = request.name.clone().map(PinName::new).transpose();
     let name = name.map_err(|error| bad(error.to_string()))?.map(PinName::into_string);
-    let cids = resolve_all(room, &request.args, request.offline, deadline).await?;
-    let made = if request.offline {
-        hold_offline(room, request, &cids, deadline).await?
-    } else {
-        Vec::new()
+    let call = Call { room, request, name, deadline };
+    let (cids, failure) = resolve_some(room, &request.args, request.offline, deadline).await;
+    let together = if request.offline { None } else { call.together(&cids, lines).await? };
+    let pinned = match together {
+        Some(pinned) => pinned,
+        None => call.one_by_one(&cids, lines).await?,
     };
-    let until = match request.accepted {
-        true => Until::Accepted,
-        false => Until::Done { deadline: deadline.for_node(room) },
-    };
-    let pins = cids.iter().map(|cid| PinRequest {
-        cid: *cid,
-        mode: request.mode,
-        name: name.clone(),
-        replication: None,
-        user_allocations: Vec::new(),
-        metadata: std::collections::BTreeMap::new(),
-        origins: Vec::new(),
-        expires_at: None,
-        update_from: None,
-        local: request.local || request.offline,
-        provide: request.fast_provide,
-    });
-    let pins = pins.collect();
-    let mut wait = room.door.ask(|waiter| Input::Pin { waiter, pins, until }).await?;
-    loop {
-        match wait.news().await {
-            News::Progress((nodes, bytes)) => {
-                let event = PinAddEvent::Progress { nodes, bytes };
-                lines.json(&event).await.map_err(|Gone| Stopped::Gone)?;
-            }
-            // Without its last line the call is repeated.
-            News::Lost => return Err(Stopped::Gone),
-            News::Over(outcome) => {
-                let done = done(outcome);
-                if done.is_err() {
-                    let_go(room, made).await;
-                }
-                return Ok(done?);
-            }
-        }
-    }
+    failure.map_or(Ok(pinned), |error| Err(error.into()))
 }
 
-/// Lets Kubo pin what it has whole, as `offline=true` asks. Returns the pins that were not there before.
-async fn hold_offline(
-    room: &Room,
-    request: &PinAdd,
-    cids: &[Cid],
+struct Call<'a> {
+    room: &'a Room,
+    request: &'a PinAdd,
+    name: Option<String>,
     deadline: Deadline,
-) -> Result<Vec<Cid>, ApiError> {
-    let mut made = Vec::new();
-    for cid in cids {
-        match room.kubo.pin_offline(*cid, request.mode, deadline.left()).await {
-            Ok(true) => {}
-            Ok(false) => made.push(*cid),
-            Err(error) => {
-                let_go(room, made).await;
-                return Err(error);
+}
+
+impl Call<'_> {
+    /// All in one change. `None` when the pinset forbids one of several, and nothing was done.
+    async fn together(&self, cids: &[Cid], lines: &mut Lines) -> Result<Option<Vec<Cid>>, Stopped> {
+        match self.ask(cids, lines).await {
+            Err(Stopped::Error(error)) if error.reason == ErrorCode::Conflict && cids.len() > 1 => {
+                Ok(None)
+            }
+            asked => asked.map(Some),
+        }
+    }
+
+    async fn one_by_one(&self, cids: &[Cid], lines: &mut Lines) -> Result<Vec<Cid>, Stopped> {
+        for cid in cids {
+            // Kubo is to pin what it has whole, and nothing else.
+            let is_made = self.request.offline
+                && !self
+                    .room
+                    .kubo
+                    .pin_offline(*cid, self.request.mode, self.deadline.left())
+                    .await?;
+            let asked = self.ask(&[*cid], lines).await;
+            if is_made && matches!(asked, Err(Stopped::Error(_))) {
+                let_go(self.room, *cid).await;
+            }
+            asked?;
+        }
+        Ok(cids.to_vec())
+    }
+
+    async fn ask(&self, cids: &[Cid], lines: &mut Lines) -> Result<Vec<Cid>, Stopped> {
+        if cids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pins = cids.iter().map(|cid| self.pin_request(*cid)).collect();
+        let until = match self.request.accepted {
+            true => Until::Accepted,
+            false => Until::Done { deadline: self.deadline.for_node(self.room) },
+        };
+        let mut wait = self.room.door.ask(|waiter| Input::Pin { waiter, pins, until }).await?;
+        loop {
+            match wait.news().await {
+                News::Progress((nodes, bytes)) => {
+                    let event = PinAddEvent::Progress { nodes, bytes };
+                    lines.json(&event).await.map_err(|Gone| Stopped::Gone)?;
+                }
+                // Without its last line the call is repeated.
+                News::Lost => return Err(Stopped::Gone),
+                News::Over(outcome) => return Ok(done(outcome)?),
             }
         }
     }
-    Ok(made)
+
+    fn pin_request(&self, cid: Cid) -> PinRequest {
+        PinRequest {
+            cid,
+            mode: self.request.mode,
+            name: self.name.clone(),
+            replication: None,
+            user_allocations: Vec::new(),
+            metadata: BTreeMap::new(),
+            origins: Vec::new(),
+            expires_at: None,
+            update_from: None,
+            local: self.request.local || self.request.offline,
+            provide: self.request.fast_provide,
+        }
+    }
 }
 
-/// Removes pins that no record stands for, so that nothing half made is left.
-async fn let_go(room: &Room, made: Vec<Cid>) {
-    for cid in made {
-        if matches!(room.record(&cid).await, Ok(None))
-            && let Err(error) = room.kubo.unpin(cid).await
-        {
-            tracing::warn!(%cid, %error, "a local pin stays that the cluster does not know");
-        }
+/// Removes a pin that no record stands for, so that nothing half made is left.
+async fn let_go(room: &Room, cid: Cid) {
+    if matches!(room.record(&cid).await, Ok(None))
+        && let Err(error) = room.kubo.unpin(cid).await
+    {
+        tracing::warn!(%cid, %error, "a local pin stays that the cluster does not know");
     }
 }
 
