@@ -75,7 +75,7 @@ fn kubo_learns_at_once_that_a_waiting_client_has_gone() {
     });
     let proxyd = Proxyd::start(kubo, "");
     let mut client = proxyd.connect();
-    client.send(post("/api/v0/pin/add?arg=x"));
+    client.send(post("/api/v0/routing/get?arg=x"));
     hears.recv().unwrap();
     drop(client);
     assert_eq!(played.join().unwrap(), [true]);

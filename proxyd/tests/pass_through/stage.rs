@@ -157,12 +157,14 @@ impl Client {
 
     /// Everything up to and with `end`.
     pub(crate) fn until(&mut self, end: &str) -> String {
+        let mut searched = 0;
         loop {
-            let found = self.held.windows(end.len()).position(|window| window == end.as_bytes());
-            if let Some(at) = found {
-                let bytes: Vec<u8> = self.held.drain(..at + end.len()).collect();
+            let is_end = |window: &[u8]| window == end.as_bytes();
+            if let Some(at) = self.held[searched..].windows(end.len()).position(is_end) {
+                let bytes: Vec<u8> = self.held.drain(..searched + at + end.len()).collect();
                 return String::from_utf8(bytes).unwrap();
             }
+            searched = (self.held.len() + 1).saturating_sub(end.len());
             let mut part = [0; 4096];
             let count = self.stream.read(&mut part).unwrap();
             assert!(count > 0, "ended before {end:?}: {}", String::from_utf8_lossy(&self.held));
