@@ -47,14 +47,11 @@ impl Cid {
     /// # Errors
     /// [`IdError::Cid`] when the bytes are no CID.
     pub fn decode(bytes: &[u8]) -> Result<Self, IdError> {
-        let parsed = cid::Cid::try_from(bytes).map_err(|e| IdError::Cid {
-            reason: e.to_string(),
-        })?;
+        let parsed =
+            cid::Cid::try_from(bytes).map_err(|e| IdError::Cid { reason: e.to_string() })?;
         // The decoder ignores what follows; a CID with a tail would not encode to the same bytes.
         if parsed.encoded_len() != bytes.len() {
-            return Err(IdError::Cid {
-                reason: "bytes after the end".to_owned(),
-            });
+            return Err(IdError::Cid { reason: "bytes after the end".to_owned() });
         }
         Ok(Self(parsed))
     }
@@ -83,21 +80,21 @@ impl FromStr for Cid {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.len() > ID_TEXT_BYTES_MAX {
-            return Err(IdError::Cid {
-                reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes"),
-            });
+            return Err(IdError::Cid { reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes") });
         }
         // The crate would take "/ipfs/" in front; paths are parsed elsewhere.
         if text.contains('/') {
-            return Err(IdError::Cid {
-                reason: "has a slash".to_owned(),
-            });
+            return Err(IdError::Cid { reason: "has a slash".to_owned() });
         }
-        cid::Cid::try_from(text)
-            .map(Self)
-            .map_err(|e| IdError::Cid {
-                reason: e.to_string(),
-            })
+        let refused = |e: &dyn fmt::Display| IdError::Cid { reason: e.to_string() };
+        let cid = cid::Cid::try_from(text).map_err(|e| refused(&e))?;
+        // The crate passes over bytes behind the digest; Kubo refuses them.
+        if cid.version() == cid::Version::V1
+            && cid::multibase::decode(text).is_ok_and(|(_, bytes)| bytes.len() != cid.encoded_len())
+        {
+            return Err(refused(&"trailing bytes in data buffer passed to cid Cast"));
+        }
+        Ok(Self(cid))
     }
 }
 
@@ -138,9 +135,7 @@ impl PeerId {
     pub fn decode(bytes: &[u8]) -> Result<Self, IdError> {
         libp2p_identity::PeerId::from_bytes(bytes)
             .map(Self)
-            .map_err(|e| IdError::Peer {
-                reason: e.to_string(),
-            })
+            .map_err(|e| IdError::Peer { reason: e.to_string() })
     }
 
     /// The binary form.
@@ -167,15 +162,11 @@ impl FromStr for PeerId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.len() > ID_TEXT_BYTES_MAX {
-            return Err(IdError::Peer {
-                reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes"),
-            });
+            return Err(IdError::Peer { reason: format!("longer than {ID_TEXT_BYTES_MAX} bytes") });
         }
         text.parse()
             .map(Self)
-            .map_err(|e: libp2p_identity::ParseError| IdError::Peer {
-                reason: e.to_string(),
-            })
+            .map_err(|e: libp2p_identity::ParseError| IdError::Peer { reason: e.to_string() })
     }
 }
 
@@ -292,9 +283,7 @@ mod tests {
     #[test]
     fn version_1_prints_as_base32_whatever_it_was_read_from() {
         let v1 = cid::Cid::new_v1(0x70, *V0.parse::<Cid>().unwrap().inner().hash());
-        let base58 = v1
-            .to_string_of_base(cid::multibase::Base::Base58Btc)
-            .unwrap();
+        let base58 = v1.to_string_of_base(cid::multibase::Base::Base58Btc).unwrap();
         assert_eq!(base58.parse::<Cid>().unwrap().to_string(), v1.to_string());
         assert!(v1.to_string().starts_with("bafybei"));
     }
@@ -305,6 +294,9 @@ mod tests {
         assert_eq!(Cid::decode(&bytes).unwrap().to_string(), V0);
         bytes.push(0);
         assert!(Cid::decode(&bytes).is_err());
+        // An identity CID that says four bytes and has seven.
+        assert!("bafkqabdon52gs3th".parse::<Cid>().is_err());
+        assert!("bafkqaaa".parse::<Cid>().is_ok());
     }
 
     #[test]

@@ -83,13 +83,22 @@ impl Fields {
     }
 
     /// Writes the field lines for the next hop, byte for byte but for those that end here: the
-    /// hop's own fields, and those that `Connection` names. `replace` gives a field another value.
-    pub(crate) fn copy_onward(&self, out: &mut Vec<u8>, replace: &[(&str, &[u8])]) {
+    /// hop's own fields, and those that `Connection` names. `replace` gives a field another value;
+    /// `connection` is for the next hop, and stands where the sender's own stood, else at the end.
+    pub(crate) fn copy_onward(
+        &self,
+        out: &mut Vec<u8>,
+        replace: &[(&str, &[u8])],
+        mut connection: Option<&[u8]>,
+    ) {
         let mut line_start = self.start_line;
         for field in &self.fields {
             let line = line_start..field.value.end + self.line_tail(field.value.end);
             line_start = line.end;
             if self.ends_here(field) {
+                if let Some(value) = connection.take_if(|_| field.known == Known::Connection) {
+                    push_field(out, b"Connection", value);
+                }
                 continue;
             }
             let name = &self.raw[field.name.clone()];
@@ -97,6 +106,9 @@ impl Fields {
                 Some((_, value)) => push_field(out, name, value),
                 None => out.extend_from_slice(&self.raw[line]),
             }
+        }
+        if let Some(value) = connection {
+            push_field(out, b"Connection", value);
         }
     }
 

@@ -160,10 +160,8 @@ impl RequestHead {
         for part in [self.method(), b" ", target.unwrap_or(self.target()), version] {
             out.extend_from_slice(part);
         }
-        self.fields.copy_onward(out, replace);
-        if self.is_http_10 && !self.close {
-            out.extend_from_slice(b"Connection: keep-alive\r\n");
-        }
+        let keep_alive = (self.is_http_10 && !self.close).then_some(&b"keep-alive"[..]);
+        self.fields.copy_onward(out, replace, keep_alive);
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -250,10 +248,7 @@ impl ResponseHead {
     ) {
         let start_line = self.reason.end + 2;
         out.extend_from_slice(&self.fields.raw()[..start_line]);
-        self.fields.copy_onward(out, replace);
-        if let Some(value) = connection {
-            super::fields::push_field(out, b"Connection", value);
-        }
+        self.fields.copy_onward(out, replace, connection);
         out.extend_from_slice(b"\r\n");
     }
 }

@@ -166,7 +166,7 @@ fn an_answers_head_goes_onward_with_our_connection_field() {
         answer("Server: kubo\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n", b"GET");
     let mut out = Vec::new();
     head.unwrap().copy_onward(&mut out, &[], Some(b"close"));
-    let text = "HTTP/1.1 200 OK\r\nServer: kubo\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let text = "HTTP/1.1 200 OK\r\nServer: kubo\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), text);
     let (head, _) = ResponseHead::parse(b"HTTP/1.1 200\r\nA: b\r\n\r\n", b"GET").unwrap().unwrap();
     assert_eq!((head.status(), head.reason()), (200, &b""[..]));
