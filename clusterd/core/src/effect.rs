@@ -43,7 +43,11 @@ pub enum Refusal {
     #[error("{0} belongs to a sharded file and cannot be changed by itself")]
     PartOfShard(Cid),
     /// Kubo failed on so many peers that the minimum cannot be met for now.
-    #[error("pin: {reason} (the pin stays accepted and is tried again; pin rm withdraws it)")]
+    #[error(
+        "pin: {} (the pin stays accepted and is tried again; pin rm withdraws it)",
+        // Kubo's own words may begin with it already.
+        reason.strip_prefix("pin: ").unwrap_or(reason)
+    )]
     PinFailed {
         /// What failed.
         cid: Cid,
