@@ -79,8 +79,18 @@ impl Audit {
         self.state = State::Reading;
         self.due = now.plus_millis(self.every);
         self.slices = pins / SEEN_MAX + 1;
+        // What Kubo holds besides costs a larger list.
+        self.seen.reserve_exact(usize::try_from(pins.min(SEEN_MAX)).unwrap_or(0));
         self.slice = (self.slice + 1) % self.slices;
         true
+    }
+
+    /// Drops an audit that is under way; another follows later.
+    pub(crate) fn break_off(&mut self, now: Time) {
+        if !matches!(self.state, State::Idle) {
+            self.due = now.plus_millis(AGAIN_AFTER);
+            self.finish();
+        }
     }
 
     /// When [`Self::start`] or the search has something to do.

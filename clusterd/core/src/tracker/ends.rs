@@ -24,12 +24,19 @@ impl Tracker {
             Ok(()) => self.reached(work, &running),
             Err(IpfsFailure::Refused(words)) => self.fail(work, &running.key, running.goal, words),
             Err(IpfsFailure::Unreachable(words) | IpfsFailure::Stalled(words)) => {
-                let suspect = Suspect { key: running.key, goal: running.goal, words };
-                if self.breaker.suspect(suspect) {
-                    work.effects.push(Effect::IpfsProbe);
+                if self.breaker.away().is_some() {
+                    return self.requeue(work, &running.key);
                 }
+                self.suspect(work, Suspect { key: running.key, goal: running.goal, words });
                 Ok(())
             }
+        }
+    }
+
+    /// Asks Kubo for a sign of life before a failure counts.
+    pub(super) fn suspect<S: Store>(&mut self, work: &mut Work<'_, S>, suspect: Suspect) {
+        if self.breaker.suspect(suspect) {
+            work.effects.push(Effect::IpfsProbe);
         }
     }
 
@@ -45,7 +52,10 @@ impl Tracker {
             return self.requeue(work, &running.key);
         }
         match running.goal {
-            Goal::Pin => self.settle(work, &running.key, Some(&unsettled)),
+            Goal::Pin => {
+                self.audit.settled(&running.key);
+                self.settle(work, &running.key, Some(&unsettled))
+            }
             Goal::Unpin => {
                 self.write(work, &running.key, Some(&unsettled), None);
                 work.outcomes.push(Outcome::Settled(running.key.clone(), Goal::Unpin));

@@ -42,6 +42,7 @@ impl Tracker {
         let same_depth = old.is_some_and(|old| old.depth == pin.depth);
         let same_for_kubo = same_depth && old.is_some_and(|old| old.name == pin.name);
         if origin == Origin::Added && self.ops.of(key).is_none() {
+            self.audit.settled(key);
             return self.settle(work, key, unsettled.as_ref());
         }
         let time = match origin {
@@ -111,7 +112,6 @@ impl Tracker {
                 self.free_source(work, &record)?;
             }
         }
-        self.audit.settled(key);
         work.outcomes.push(Outcome::Settled(key.clone(), Goal::Pin));
         Ok(())
     }

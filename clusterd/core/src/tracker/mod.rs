@@ -102,11 +102,12 @@ impl Tracker {
 
     /// Forgets what the failed batch did. Operation numbers go on.
     pub(crate) fn reset(&mut self, config: &NodeConfig, now: Time) {
-        let mut ops = std::mem::take(&mut self.ops);
-        ops.clear();
-        *self = Self { ops, ..Self::new(config, now) };
+        let mut old = std::mem::replace(self, Self::new(config, now));
+        old.ops.clear();
+        self.ops = old.ops;
+        old.audit.break_off(now);
+        self.audit = old.audit;
         self.paused_until = now.plus_millis(PAUSE_AFTER_ROLLBACK);
-        self.audit = Audit::new(config.audit_every, self.paused_until);
     }
 
     /// Writes the new state of a key in place of the old one: row, place in the queue, count.

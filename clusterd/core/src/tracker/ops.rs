@@ -23,6 +23,8 @@ pub(crate) struct Running {
     pub(crate) cid: Cid,
     pub(crate) goal: Goal,
     pub(crate) attempts: u32,
+    /// Whether it comes from the lane of retries; one that was asked for again does not.
+    pub(crate) is_retry: bool,
     pub(crate) since: Time,
     /// When it last got on.
     pub(crate) moved: Time,
@@ -31,10 +33,6 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn is_retry(&self) -> bool {
-        self.attempts > 0
-    }
-
     fn stands_still(&self, now: Time) -> bool {
         self.moved.plus_millis(STILL_AFTER) <= now
     }
@@ -132,7 +130,7 @@ impl Ops {
     pub(crate) fn retry_slot(&self, max: usize, now: Time) -> Slot {
         let share = (max / 2).max(1);
         let (moving, all) = self.pins(now, |_| true);
-        let (retries_moving, retries) = self.pins(now, Running::is_retry);
+        let (retries_moving, retries) = self.pins(now, |op| op.is_retry);
         let is_free = moving < max
             && all < max * (1 + STILL_FACTOR)
             && retries_moving < share

@@ -3,8 +3,9 @@
 use common::ids::Cid;
 use common::pin::{Depth, FastProvide, Pin};
 
+use super::breaker::Suspect;
 use super::ops::{Running, Slot};
-use super::phase::{Goal, Lane, Unsettled};
+use super::phase::{Goal, Lane, Turn, Unsettled};
 use super::{Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{OpId, Time};
@@ -12,7 +13,7 @@ use crate::pinset::key::PinKey;
 use crate::store::{Store, StoreError};
 
 impl Tracker {
-    /// Starts what may start. Writes only for what is broken off to make room.
+    /// Starts what may start; that writes nothing.
     pub(crate) fn pump<S: Store>(
         &mut self,
         work: &mut Work<'_, S>,
@@ -57,7 +58,11 @@ impl Tracker {
             match self.ops.first_slot(self.pins_max, work.now, is_awaited) {
                 Slot::Free => {}
                 Slot::Taken => return Ok(()),
-                Slot::After(op) => self.make_room(work, op)?,
+                // The slot is free once Kubo gave a sign of life.
+                Slot::After(op) => {
+                    self.make_room(work, op);
+                    return Ok(());
+                }
             }
             let Some(key) = self.next(work, Lane::New)? else {
                 return Ok(());
@@ -77,15 +82,13 @@ impl Tracker {
         Ok(())
     }
 
-    /// Breaks off a pin that stands still; that is a failure of its own.
-    fn make_room<S: Store>(&mut self, work: &mut Work<'_, S>, op: OpId) -> Result<(), StoreError> {
-        let Some(running) = self.ops.end(op) else {
-            return Ok(());
-        };
+    /// Breaks off a pin that stands still. That is its own failure if Kubo is alive.
+    fn make_room<S: Store>(&mut self, work: &mut Work<'_, S>, op: OpId) {
+        let Some(running) = self.ops.end(op) else { return };
         work.effects.push(Effect::IpfsCancel { op });
         let seconds = work.now.0.saturating_sub(running.moved.0) / 1000;
         let words = format!("nothing was fetched for {seconds} s while other pins waited");
-        self.fail(work, &running.key, running.goal, words)
+        self.suspect(work, Suspect { key: running.key, goal: running.goal, words });
     }
 
     /// Takes the next key of a lane that is due and not busy.
@@ -136,6 +139,7 @@ impl Tracker {
             cid,
             goal: unsettled.goal,
             attempts: unsettled.attempts,
+            is_retry: matches!(unsettled.turn, Turn::Due(_)),
             since: work.now,
             moved: work.now,
             progress: (0, 0),
