@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::api::door::{Door, Waiters};
 use crate::api::kubo::Kubo;
-use crate::api::room::{Counts, Me, Room, VERSION};
+use crate::api::room::{Counts, Me, Room};
 use crate::api::server;
 use crate::clock;
 use crate::config::Config;
@@ -92,6 +92,7 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
     // Needed by the network of peers; asked for from the start, so that no peer begins without.
     identity::load_secret(&config.state)?;
     let identity = identity::load_or_make(&config.state)?;
+    warn_of_unserved(&config);
     // Bound first: whoever calls from now on waits instead of failing.
     let proxy = inherited.socket("proxy", &config.sockets.proxy)?;
     let (stop, stopping) = watch::channel(false);
@@ -102,7 +103,7 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
     for (socket, scope) in [(proxy, Scope::Proxy), (control, Scope::Control)] {
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);
     }
-    tracing::info!(peer = %identity.peer, "clusterd {VERSION} is ready");
+    tracing::info!(peer = %identity.peer, "ready");
     lifecycle::ready("ready");
     signals.stop().await;
     lifecycle::stopping("finishing calls");
@@ -118,6 +119,16 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
         }
     }
     Ok(())
+}
+
+/// Settings that a later version serves are read already; that they do nothing must not be a secret.
+fn warn_of_unserved(config: &Config) {
+    if !config.peers.bootstrap.is_empty() {
+        tracing::warn!("this version has no network of peers: [peers] bootstrap is not used");
+    }
+    for listen in [&config.status_listen, &config.metrics_listen].into_iter().flatten() {
+        tracing::warn!(address = %listen, "this version does not listen there");
+    }
 }
 
 fn serve(

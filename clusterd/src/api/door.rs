@@ -181,3 +181,55 @@ impl Drop for Wait {
 fn stopped() -> ApiError {
     ApiError::new(ErrorCode::Busy, "clusterd is stopping; try again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> (Door, mpsc::Receiver<Input>) {
+        let (inputs, queue) = mpsc::channel(1);
+        (Door::new(inputs, Arc::default(), || Time(1)), queue)
+    }
+
+    fn asked(input: Option<Input>) -> WaiterId {
+        match input {
+            Some(Input::Operations { waiter }) => waiter,
+            other => panic!("not the question: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn progress_is_told_before_the_last_answer() {
+        let (door, mut queue) = door();
+        let mut wait = door.ask(|waiter| Input::Operations { waiter }).await.unwrap();
+        let id = asked(queue.recv().await);
+        door.waiters.tell(id, Answer::Progress { nodes: 1, bytes: 2 });
+        assert!(matches!(wait.news().await, News::Progress((1, 2))));
+        door.waiters.tell(id, Answer::Done { cids: Vec::new() });
+        assert!(matches!(wait.news().await, News::Over(Ok(Answer::Done { .. }))));
+        drop(wait);
+        assert!(queue.try_recv().is_err(), "a wait that is over is not given up");
+    }
+
+    #[tokio::test]
+    async fn the_node_is_told_of_those_who_leave() {
+        let (door, mut queue) = door();
+        let wait = door.ask(|waiter| Input::Operations { waiter }).await.unwrap();
+        let id = asked(queue.recv().await);
+        drop(wait);
+        assert_eq!(queue.recv().await, Some(Input::WaiterGone { waiter: id }));
+        assert!(door.waiters.waiting().is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_those_that_the_node_knew_are_forgotten_with_it() {
+        let (door, mut queue) = door();
+        let mut known = door.ask(|waiter| Input::Operations { waiter }).await.unwrap();
+        door.waiters.introduce(&[asked(queue.recv().await)]);
+        let queued = door.ask(|waiter| Input::Operations { waiter }).await.unwrap();
+        door.waiters.forget_known();
+        assert!(matches!(known.news().await, News::Lost));
+        door.waiters.tell(asked(queue.recv().await), Answer::Recovering { pins: 0 });
+        assert!(queued.outcome().await.is_ok());
+    }
+}

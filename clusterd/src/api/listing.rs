@@ -147,3 +147,6 @@ pub(super) fn record(row: Row<'_>) -> Result<Option<Pin>, ApiError> {
 pub(super) fn damaged() -> ApiError {
     ApiError::new(ErrorCode::Internal, "the store is damaged: a row cannot be read")
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,3 +168,34 @@ impl Source {
         Fault { line: self.line, error: bad(words) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CID: &str = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPBdX";
+
+    fn source(text: &str) -> Source {
+        // In small pieces, so that lines are cut anywhere.
+        let pieces: Vec<_> = text.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect();
+        let pieces = futures_util::stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
+        Source::new(Body::from_stream(pieces))
+    }
+
+    #[tokio::test]
+    async fn records_come_line_by_line_and_the_last_needs_no_line_feed() {
+        let mut source = source(&format!("{{\"cid\":\"{CID}\"}}\n\n{{\"cid\":\"{CID}\"}}"));
+        for _ in 0..2 {
+            assert_eq!(source.next().await.ok().flatten().unwrap().cid.to_string(), CID);
+        }
+        assert!(source.next().await.is_ok_and(|end| end.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_faulty_line_is_named_by_its_number() {
+        let mut source = source(&format!("{{\"cid\":\"{CID}\"}}\n\n{{\"cid\":7}}\n"));
+        assert!(source.next().await.is_ok());
+        let fault = source.next().await.err().unwrap();
+        assert_eq!(fault.line, 3);
+    }
+}
