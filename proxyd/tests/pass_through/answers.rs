@@ -27,7 +27,7 @@ fn trailers_arrive_whether_announced_and_asked_for_or_not() {
 fn interim_answers_arrive_all_and_not_at_http_10() {
     let answer = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n\
                   HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
-    let tail = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    let tail = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
     assert_eq!(relayed(&post("/"), answer), format!("{interim}{tail}"));
     // Closing is the rule there and is not said, as Kubo has it.
@@ -121,5 +121,5 @@ fn answers_that_can_be_read_in_two_ways_become_502() {
 fn kubos_close_is_passed_on() {
     let got =
         relayed(&post("/"), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
-    assert_eq!(got, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    assert_eq!(got, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
 }
