@@ -9,6 +9,7 @@ mod harness_works;
 #[cfg(test)]
 mod cli {
     mod cluster_ctl;
+    mod clusterdctl;
     mod ipfs;
 }
 
