@@ -1,8 +1,8 @@
 //! Seeded mutation of what strangers send, against a second reader of the same bytes.
 //!
-//! `FUZZ_CASES` is the number of cases for each target (small by default, so that every `cargo test`
-//! runs some). Ten million and more in all:
-//! `FUZZ_CASES=2000000 cargo test --release -p proxyd fuzz -- --nocapture`
+//! `FUZZ_CASES` is the number of cases for each of the twelve tests (small by default, so that every
+//! `cargo test` runs some). Twelve million in all:
+//! `FUZZ_CASES=1000000 cargo test --release -p proxyd --lib fuzz -- --nocapture`
 //! Case n is made from n alone: `FUZZ_FROM=n FUZZ_CASES=1` repeats it.
 
 mod add_lines;

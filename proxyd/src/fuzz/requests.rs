@@ -1,6 +1,8 @@
 //! Requests: where each message ends must be what another strict reader finds, and what is sent on
 //! to Kubo must be read as what came.
 
+use std::cell::Cell;
+
 use super::oracle::{self, Seen};
 use super::{Random, run};
 use crate::h1::body::Rest;
@@ -56,7 +58,7 @@ fn connection(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..1 + random.below(3) {
         let mut message = random.pick(&SEEDS).to_vec();
-        random.mutate(&mut message, &WORDS, 4);
+        random.mutate(&mut message, &WORDS, 2);
         bytes.append(&mut message);
     }
     bytes
@@ -68,8 +70,10 @@ fn ours(mut bytes: &[u8]) -> (Vec<Seen>, Vec<u8>) {
     while let Ok(Some((head, length))) = RequestHead::parse(bytes) {
         let mut rest = Rest::from(head.framing());
         let Some((end, body)) = body(&mut rest, &bytes[length..]) else { break };
+        // hyper cuts a fragment off; Go has none in a request target, and takes it for path.
+        let target = head.target().split(|b| *b == b'#').next().unwrap_or_default();
         let text = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
-        seen.push(Seen { start: format!("{} {}", text(head.method()), text(head.target())), body });
+        seen.push(Seen { start: format!("{} {}", text(head.method()), text(target)), body });
         head.copy_onward(&mut onward, None, &[]);
         onward.extend_from_slice(&bytes[length..length + end]);
         bytes = &bytes[length + end..];
@@ -93,6 +97,7 @@ fn body(rest: &mut Rest, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
 
 #[test]
 fn requests_end_where_hyper_ends_them() {
+    let (cases, compared) = (Cell::new(0), Cell::new(0));
     run("requests", |random| {
         let bytes = connection(random);
         let (ours, onward) = ours(&bytes);
@@ -111,7 +116,11 @@ fn requests_end_where_hyper_ends_them() {
                 onward.escape_ascii()
             );
         }
+        cases.update(|count| count + 1);
+        compared.update(|count| count + usize::from(!ours.is_empty() && !theirs.is_empty()));
     });
+    let (cases, compared) = (cases.get(), compared.get());
+    assert!(cases < 1000 || compared > cases / 4, "of {cases} cases only {compared} say anything");
 }
 
 #[test]
