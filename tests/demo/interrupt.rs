@@ -7,14 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use harness::error::HarnessError;
-use harness::program;
+use harness::{program, wait};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
+
+/// A killed program is gone long before.
+const DYING_MAX: Duration = Duration::from_secs(5);
 
 /// Listens for the signals that ask a program to end.
 #[derive(Debug)]
@@ -45,8 +49,8 @@ impl Interrupt {
                 // The second one is for those who cannot wait for an orderly end.
                 if !awaited.swap(false, Ordering::SeqCst) {
                     program::kill_all();
-                    let left = temporary.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    left.map(fs::remove_dir_all);
+                    let place = temporary.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    place.iter().for_each(|place| remove(place));
                     std::process::exit(INTERRUPTED);
                 }
                 arrival.try_send(()).ok();
@@ -67,6 +71,12 @@ impl Interrupt {
         // Fails only when the listener has gone, and then nothing is left to wait for.
         self.arrived.recv().ok();
     }
+}
+
+/// Removes a directory in which killed programs may still write, for a moment.
+fn remove(directory: &Path) {
+    let gone = || (fs::remove_dir_all(directory).is_ok() || !directory.exists()).then_some(());
+    wait::until("the end of what was killed", DYING_MAX, gone).ok();
 }
 
 /// Handlers, and not a mask: programs inherit a mask, and could then not be told to end.

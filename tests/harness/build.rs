@@ -36,19 +36,8 @@ pub fn build_all() -> Result<(), HarnessError> {
     // Cargo names itself to what `cargo run` starts.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--package",
-        "proxyd",
-        "--package",
-        "clusterd",
-        "--profile",
-        profile,
-    ]);
-    command.args([
-        "--manifest-path",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"),
-    ]);
+    command.args(["build", "--package", "proxyd", "--package", "clusterd", "--profile", profile]);
+    command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
     }
@@ -66,14 +55,9 @@ pub fn build_all() -> Result<(), HarnessError> {
 /// Where Cargo put the running program: tests lie in `deps` below it.
 fn profile_directory() -> Result<PathBuf, HarnessError> {
     let own = std::env::current_exe().map_err(HarnessError::io("find the running program"))?;
-    let beside = own
-        .ancestors()
-        .skip(1)
-        .find(|directory| !directory.ends_with("deps"));
-    beside
-        .map(PathBuf::from)
-        .ok_or_else(|| HarnessError::Unreadable {
-            what: "the path of the running program",
-            found: own.display().to_string(),
-        })
+    let beside = own.ancestors().skip(1).find(|directory| !directory.ends_with("deps"));
+    beside.map(PathBuf::from).ok_or_else(|| HarnessError::Unreadable {
+        what: "the path of the running program",
+        found: own.display().to_string(),
+    })
 }

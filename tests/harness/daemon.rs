@@ -112,10 +112,7 @@ impl Daemon {
             .map_err(HarnessError::io("protect the cluster secret"))?;
         let handed = match setup.sockets {
             Sockets::Handed => {
-                vec![
-                    Socket::unix("proxy", &proxy)?,
-                    Socket::unix("control", &control)?,
-                ]
+                vec![Socket::unix("proxy", &proxy)?, Socket::unix("control", &control)?]
             }
             Sockets::Own => Vec::new(),
         };
@@ -150,13 +147,7 @@ impl Daemon {
     }
 
     fn new(name: &'static str, directory: &Path, handed: Vec<Socket>) -> Self {
-        Self {
-            name,
-            directory: directory.to_owned(),
-            handed,
-            program: None,
-            notices: None,
-        }
+        Self { name, directory: directory.to_owned(), handed, program: None, notices: None }
     }
 
     /// Starts it (again) and waits until it says that it is ready.
@@ -184,12 +175,8 @@ impl Daemon {
         if !runner.is_empty() {
             command.arg(&binary);
         }
-        command
-            .arg("--config")
-            .arg(self.directory.join(format!("{}.toml", self.name)));
-        command
-            .env("NOTIFY_SOCKET", notices.path())
-            .env_remove("CREDENTIALS_DIRECTORY");
+        command.arg("--config").arg(self.directory.join(format!("{}.toml", self.name)));
+        command.env("NOTIFY_SOCKET", notices.path()).env_remove("CREDENTIALS_DIRECTORY");
         let mut program = if self.handed.is_empty() {
             Program::start(self.name, command, &log)?
         } else {

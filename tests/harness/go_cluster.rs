@@ -22,9 +22,7 @@ use crate::wait;
 pub fn ctl(control_socket: &Path) -> Result<Command, HarnessError> {
     let mut command = Command::new(peers::cluster_ctl()?);
     // Its host is a multiaddr; a Unix path is its rest.
-    command
-        .arg("--host")
-        .arg(format!("/unix{}", control_socket.display()));
+    command.arg("--host").arg(format!("/unix{}", control_socket.display()));
     Ok(command)
 }
 
@@ -84,19 +82,14 @@ impl GoHome {
         command.arg("--config").arg(&self.home).arg("daemon");
         let mut program = Program::start("ipfs-cluster-service", command, &self.log)?;
         let client = Client::tcp(self.rest.number());
-        wait::until(
-            "Go ipfs-cluster's answer to `id`",
-            Duration::from_secs(60),
-            || match (program.check_running(), client.call("GET", "/id", "")) {
+        wait::until("Go ipfs-cluster's answer to `id`", Duration::from_secs(60), || {
+            match (program.check_running(), client.call("GET", "/id", "")) {
                 (Err(ended), _) => Some(Err(ended)),
                 (Ok(()), Ok(answer)) if answer.status == 200 => Some(Ok(())),
                 (Ok(()), Ok(_) | Err(_)) => None,
-            },
-        )??;
-        Ok(GoCluster {
-            program,
-            home: self,
-        })
+            }
+        })??;
+        Ok(GoCluster { program, home: self })
     }
 
     fn run(&self, args: &[&str]) -> Result<(), HarnessError> {
@@ -160,11 +153,9 @@ fn configure(
     ports: [&Port; 3],
 ) -> Result<(), HarnessError> {
     let text = fs::read_to_string(file).map_err(HarnessError::io("read service.json"))?;
-    let mut config: Value =
-        serde_json::from_str(&text).map_err(|error| HarnessError::Unreadable {
-            what: "service.json",
-            found: error.to_string(),
-        })?;
+    let mut config: Value = serde_json::from_str(&text).map_err(|error| {
+        HarnessError::Unreadable { what: "service.json", found: error.to_string() }
+    })?;
     let [rest, proxy, swarm] = ports.map(|port| format!("/ip4/127.0.0.1/tcp/{}", port.number()));
     config["api"]["restapi"]["http_listen_multiaddress"] = json!(rest);
     config["api"]["ipfsproxy"]["listen_multiaddress"] = json!(proxy);

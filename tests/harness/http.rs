@@ -43,10 +43,7 @@ impl Answer {
 }
 
 fn find<'a>(lines: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    lines
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    lines.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 impl Client {
@@ -74,10 +71,7 @@ impl Client {
         let attempt = || HarnessError::io(format!("connect to {self:?}"));
         let reader = connected.map_err(attempt())?;
         let writer = reader.try_clone().map_err(attempt())?;
-        Ok(Connection {
-            reader: BufReader::new(reader),
-            writer: Upload { stream: writer },
-        })
+        Ok(Connection { reader: BufReader::new(reader), writer: Upload { stream: writer } })
     }
 
     /// One POST without a body, on a connection of its own.
@@ -122,9 +116,7 @@ impl Upload {
     /// # Errors
     /// When the other side has gone, or takes nothing for long.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), HarnessError> {
-        self.stream
-            .write_all(bytes)
-            .map_err(HarnessError::io("send a request"))
+        self.stream.write_all(bytes).map_err(HarnessError::io("send a request"))
     }
 }
 
@@ -143,9 +135,7 @@ impl Connection {
     /// When the process has too many descriptors.
     pub fn uploader(&self) -> Result<Upload, HarnessError> {
         let stream = self.writer.stream.try_clone();
-        Ok(Upload {
-            stream: stream.map_err(HarnessError::io("share a connection"))?,
-        })
+        Ok(Upload { stream: stream.map_err(HarnessError::io("share a connection"))? })
     }
 
     /// Reads one answer whole; `headless` when the request was HEAD.
@@ -154,12 +144,7 @@ impl Connection {
     /// When it is cut off or malformed.
     pub fn answer(&mut self, headless: bool) -> Result<Answer, HarnessError> {
         let (status, headers) = self.head()?;
-        let mut answer = Answer {
-            status,
-            headers,
-            body: Vec::new(),
-            trailers: Vec::new(),
-        };
+        let mut answer = Answer { status, headers, body: Vec::new(), trailers: Vec::new() };
         if headless || matches!(status, 100..=199 | 204 | 304) {
             return Ok(answer);
         }
@@ -172,9 +157,7 @@ impl Connection {
             let length: usize = length.parse().map_err(|_| malformed("a length", length))?;
             answer.body = self.exactly(length)?;
         } else {
-            self.reader
-                .read_to_end(&mut answer.body)
-                .map_err(HarnessError::io("read a body"))?;
+            self.reader.read_to_end(&mut answer.body).map_err(HarnessError::io("read a body"))?;
         }
         Ok(answer)
     }
@@ -208,6 +191,14 @@ impl Connection {
         }
     }
 
+    /// Reads the trailers, once [`Connection::chunk`] has given the end.
+    ///
+    /// # Errors
+    /// When they are cut off or malformed.
+    pub fn trailers(&mut self) -> Result<Vec<(String, String)>, HarnessError> {
+        self.lines()
+    }
+
     /// Header or trailer lines up to and with the empty one.
     fn lines(&mut self) -> Result<Vec<(String, String)>, HarnessError> {
         let mut lines = Vec::new();
@@ -216,18 +207,14 @@ impl Connection {
             if line.is_empty() {
                 return Ok(lines);
             }
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| malformed("a header", &line))?;
+            let (name, value) = line.split_once(':').ok_or_else(|| malformed("a header", &line))?;
             lines.push((name.to_owned(), value.trim().to_owned()));
         }
     }
 
     fn line(&mut self) -> Result<String, HarnessError> {
         let mut line = Vec::new();
-        self.reader
-            .read_until(b'\n', &mut line)
-            .map_err(HarnessError::io("read a line"))?;
+        self.reader.read_until(b'\n', &mut line).map_err(HarnessError::io("read a line"))?;
         match line.strip_suffix(b"\r\n") {
             Some(text) => Ok(String::from_utf8_lossy(text).into_owned()),
             None => Err(malformed("a line", &String::from_utf8_lossy(&line))),
@@ -236,16 +223,11 @@ impl Connection {
 
     fn exactly(&mut self, length: usize) -> Result<Vec<u8>, HarnessError> {
         let mut bytes = vec![0; length];
-        self.reader
-            .read_exact(&mut bytes)
-            .map_err(HarnessError::io("read a body"))?;
+        self.reader.read_exact(&mut bytes).map_err(HarnessError::io("read a body"))?;
         Ok(bytes)
     }
 }
 
 fn malformed(what: &'static str, found: &str) -> HarnessError {
-    HarnessError::Unreadable {
-        what,
-        found: format!("{found:?}"),
-    }
+    HarnessError::Unreadable { what, found: format!("{found:?}") }
 }

@@ -30,11 +30,7 @@ impl Ipfs {
     #[must_use]
     pub fn new(binary: &Path, port: u16, directory: &Path) -> Self {
         let api = format!("/ip4/127.0.0.1/tcp/{port}");
-        Self {
-            binary: binary.to_owned(),
-            api,
-            directory: directory.to_owned(),
-        }
+        Self { binary: binary.to_owned(), api, directory: directory.to_owned() }
     }
 
     /// The address that commands go to.
@@ -50,10 +46,7 @@ impl Ipfs {
         command.args(["--api", &self.api]).args(args);
         // No repository of the user's may be read or written.
         command.env("IPFS_PATH", self.directory.join("no-repository"));
-        command
-            .env_remove("IPFS_API")
-            .current_dir(&self.directory)
-            .stdin(Stdio::null());
+        command.env_remove("IPFS_API").current_dir(&self.directory).stdin(Stdio::null());
         command
     }
 
@@ -62,10 +55,7 @@ impl Ipfs {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self, args: &[&str]) -> Result<Said, HarnessError> {
-        let output = self
-            .command(args)
-            .output()
-            .map_err(HarnessError::io("run ipfs"))?;
+        let output = self.command(args).output().map_err(HarnessError::io("run ipfs"))?;
         Ok(Said {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

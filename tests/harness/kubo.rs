@@ -97,16 +97,14 @@ impl Kubo {
     /// When it ends or does not answer in time.
     pub fn start(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new(&self.binary);
-        command
-            .arg("daemon")
-            .env("IPFS_PATH", &self.repository)
-            .env("IPFS_TELEMETRY", "off");
+        command.arg("daemon").env("IPFS_PATH", &self.repository).env("IPFS_TELEMETRY", "off");
         let mut program = Program::start("Kubo", command, &self.log)?;
         let client = Client::tcp(self.port());
+        // 403 is an answer too: that of a Kubo which demands a secret.
         let answered = wait::until("Kubo's answer to `id`", wait::START_MAX, || {
             match (program.check_running(), client.post("/api/v0/id")) {
                 (Err(ended), _) => Some(Err(ended)),
-                (Ok(()), Ok(answer)) if answer.status == 200 => Some(Ok(())),
+                (Ok(()), Ok(answer)) if matches!(answer.status, 200 | 403) => Some(Ok(())),
                 (Ok(()), Ok(_) | Err(_)) => None,
             }
         })?;
@@ -128,16 +126,12 @@ impl Kubo {
 
     /// Stops it in its tracks: it accepts connections, and never answers.
     pub fn freeze(&self) {
-        self.program
-            .iter()
-            .for_each(|program| program.signal(Signal::SIGSTOP));
+        self.program.iter().for_each(|program| program.signal(Signal::SIGSTOP));
     }
 
     /// Lets it run again after [`Kubo::freeze`].
     pub fn thaw(&self) {
-        self.program
-            .iter()
-            .for_each(|program| program.signal(Signal::SIGCONT));
+        self.program.iter().for_each(|program| program.signal(Signal::SIGCONT));
     }
 
     /// The running daemon.

@@ -41,10 +41,7 @@ impl Notices {
                 }
             }
         });
-        Ok(Self {
-            path: path.to_owned(),
-            lines,
-        })
+        Ok(Self { path: path.to_owned(), lines })
     }
 
     /// The value for `NOTIFY_SOCKET`.
@@ -73,10 +70,7 @@ impl Notices {
                 }
             }
         }
-        Err(HarnessError::TimedOut {
-            what: wanted.to_owned(),
-            limit,
-        })
+        Err(HarnessError::TimedOut { what: wanted.to_owned(), limit })
     }
 
     /// The newest `STATUS=` line told so far and not yet read.

@@ -85,35 +85,22 @@ pub fn cluster_ctl() -> Result<PathBuf, HarnessError> {
 impl Peer {
     /// The version that `go.mod` requires, without the `v`.
     fn pinned_version(&self) -> &'static str {
-        let required = self
-            .go_mod
-            .lines()
-            .find_map(|line| line.strip_prefix("require "));
-        required
-            .and_then(|line| line.rsplit_once(" v"))
-            .map_or("", |(_, version)| version.trim())
+        let required = self.go_mod.lines().find_map(|line| line.strip_prefix("require "));
+        required.and_then(|line| line.rsplit_once(" v")).map_or("", |(_, version)| version.trim())
     }
 
     /// What a binary says its version is; `None` when it does not run.
     fn version_of(&self, binary: &Path) -> Option<String> {
-        let output = Command::new(binary)
-            .args(self.version_args)
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        let text = String::from_utf8(output.stdout)
-            .ok()
-            .filter(|_| output.status.success())?;
+        let output =
+            Command::new(binary).args(self.version_args).stderr(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
         text.split_whitespace().last().map(str::to_owned)
     }
 
     fn cached_or_built(&self) -> Result<PathBuf, HarnessError> {
         let cache = cache_directory()?;
         let binary = cache.join("bin").join(self.binary);
-        let is_right = || {
-            self.version_of(&binary)
-                .is_some_and(|v| v == self.pinned_version())
-        };
+        let is_right = || self.version_of(&binary).is_some_and(|v| v == self.pinned_version());
         if is_right() {
             return Ok(binary);
         }
@@ -141,8 +128,7 @@ impl Peer {
         let fresh = module.join(name);
         let mut go = Command::new("go");
         go.args(["build", "-mod=mod", "-buildvcs=false", "-o"]);
-        go.args([&fresh, Path::new(self.package)])
-            .current_dir(&module);
+        go.args([&fresh, Path::new(self.package)]).current_dir(&module);
         let status = run_to_end("go build", go).map_err(|_| HarnessError::Missing {
             what: format!("Go is missing, and {name} {version} must be built"),
             fix: "install Go 1.26 or newer (https://go.dev/dl); for Kubo it also helps to put \

@@ -38,10 +38,7 @@ impl Port {
             let lock = File::create(directory.join(format!("{number}.lock")))
                 .map_err(HarnessError::io("make a port lock"))?;
             if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok() {
-                return Ok(Self {
-                    number,
-                    _lock: Some(lock),
-                });
+                return Ok(Self { number, _lock: Some(lock) });
             }
         }
         Err(HarnessError::Missing {
@@ -55,13 +52,9 @@ impl Port {
     /// # Errors
     /// When it cannot be bound, as when another program listens there.
     pub fn chosen(number: u16) -> Result<Self, HarnessError> {
-        TcpListener::bind(("127.0.0.1", number)).map_err(HarnessError::io(format!(
-            "listen on port {number} of 127.0.0.1"
-        )))?;
-        Ok(Self {
-            number,
-            _lock: None,
-        })
+        TcpListener::bind(("127.0.0.1", number))
+            .map_err(HarnessError::io(format!("listen on port {number} of 127.0.0.1")))?;
+        Ok(Self { number, _lock: None })
     }
 
     /// Its number.

@@ -34,9 +34,7 @@ impl Program {
     /// When the log cannot be opened or the program cannot be started.
     pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self, HarnessError> {
         let file = open_log(log)?;
-        let other = file
-            .try_clone()
-            .map_err(HarnessError::io("share a log file"))?;
+        let other = file.try_clone().map_err(HarnessError::io("share a log file"))?;
         command.stdin(Stdio::null()).stdout(file).stderr(other);
         Self::spawn(name, command, log)
     }
@@ -52,14 +50,11 @@ impl Program {
     }
 
     fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self, HarnessError> {
-        let child = command
-            .spawn()
-            .map_err(HarnessError::io(format!("start {name}")))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log: log.to_owned(),
-        })
+        // Held over the start, so that `kill_all` misses nothing.
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn().map_err(HarnessError::io(format!("start {name}")))?;
+        running.push(child.id());
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
     /// What it is called in errors and logs.
@@ -87,12 +82,8 @@ impl Program {
     /// # Errors
     /// When it cannot be waited for.
     pub fn kill(mut self) -> Result<(), HarnessError> {
-        self.child
-            .kill()
-            .map_err(HarnessError::io(format!("kill {}", self.name)))?;
-        self.child
-            .wait()
-            .map_err(HarnessError::io(format!("wait for {}", self.name)))?;
+        self.child.kill().map_err(HarnessError::io(format!("kill {}", self.name)))?;
+        self.child.wait().map_err(HarnessError::io(format!("wait for {}", self.name)))?;
         Ok(())
     }
 
@@ -147,11 +138,7 @@ impl Drop for Program {
         running.retain(|pid| *pid != self.child.id());
         drop(running);
         if thread::panicking() {
-            eprintln!(
-                "--- end of the log of {} ---\n{}",
-                self.name,
-                tail(&self.log_text())
-            );
+            eprintln!("--- end of the log of {} ---\n{}", self.name, tail(&self.log_text()));
         }
     }
 }
@@ -183,10 +170,7 @@ pub fn kill_all() {
 pub fn run_to_end(name: &str, mut command: Command) -> Result<ExitStatus, HarnessError> {
     command.stdin(Stdio::null());
     let mut program = Program::spawn(name, command, Path::new("/dev/null"))?;
-    program
-        .child
-        .wait()
-        .map_err(HarnessError::io(format!("wait for {name}")))
+    program.child.wait().map_err(HarnessError::io(format!("wait for {name}")))
 }
 
 /// The last lines of a text.

@@ -43,25 +43,13 @@ pub fn part_end() -> String {
 pub fn add(client: &Client, options: &str, content: &str) -> Result<String, HarnessError> {
     let body = format!("{}{content}{}", part_head(), part_end());
     let mut connection = client.connect()?;
-    connection.send(
-        format!(
-            "{}{:x}\r\n{body}\r\n0\r\n\r\n",
-            add_head(options),
-            body.len()
-        )
-        .as_bytes(),
-    )?;
+    connection
+        .send(format!("{}{:x}\r\n{body}\r\n0\r\n\r\n", add_head(options), body.len()).as_bytes())?;
     let text = good(connection.answer(false)?)?.text();
-    let last = text
-        .lines()
-        .last()
-        .and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let last = text.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
     match last.as_ref().and_then(|line| line["Hash"].as_str()) {
         Some(cid) => Ok(cid.to_owned()),
-        None => Err(HarnessError::Unreadable {
-            what: "the answer of add",
-            found: text,
-        }),
+        None => Err(HarnessError::Unreadable { what: "the answer of add", found: text }),
     }
 }
 
@@ -77,10 +65,7 @@ pub fn pin_add(client: &Client, cids: &[&str]) -> Result<(), HarnessError> {
     let text = good(client.post(&target)?)?.text();
     match cids.iter().find(|cid| !text.contains(**cid)) {
         None => Ok(()),
-        Some(_) => Err(HarnessError::Unreadable {
-            what: "the answer of pin/add",
-            found: text,
-        }),
+        Some(_) => Err(HarnessError::Unreadable { what: "the answer of pin/add", found: text }),
     }
 }
 
@@ -99,18 +84,10 @@ pub fn pin_rm(client: &Client, cid: &str) -> Result<(), HarnessError> {
 pub fn pin_ls(client: &Client) -> Result<BTreeSet<String>, HarnessError> {
     let answer = good(client.post("/api/v0/pin/ls?type=recursive&stream=true")?)?;
     let text = answer.text();
-    let cid = |line: &str| {
-        Some(
-            serde_json::from_str::<Value>(line).ok()?["Cid"]
-                .as_str()?
-                .to_owned(),
-        )
-    };
+    let cid =
+        |line: &str| Some(serde_json::from_str::<Value>(line).ok()?["Cid"].as_str()?.to_owned());
     let cids: Option<BTreeSet<String>> = text.lines().map(cid).collect();
-    cids.ok_or(HarnessError::Unreadable {
-        what: "the answer of pin/ls",
-        found: text,
-    })
+    cids.ok_or(HarnessError::Unreadable { what: "the answer of pin/ls", found: text })
 }
 
 /// An answer that reports success, and no error in its trailer.
@@ -126,8 +103,5 @@ pub fn good(answer: Answer) -> Result<Answer, HarnessError> {
         return Ok(answer);
     }
     let found = format!("{} {} {:?}", answer.status, answer.text(), answer.trailers);
-    Err(HarnessError::Unreadable {
-        what: "a good answer",
-        found,
-    })
+    Err(HarnessError::Unreadable { what: "a good answer", found })
 }

@@ -24,10 +24,7 @@ impl Socket {
         drop(std::fs::remove_file(path));
         let listener = UnixListener::bind(path)
             .map_err(HarnessError::io(format!("bind {}", path.display())))?;
-        Ok(Self {
-            name,
-            descriptor: listener.into(),
-        })
+        Ok(Self { name, descriptor: listener.into() })
     }
 
     /// A TCP socket on 127.0.0.1, handed over as `name`.
@@ -37,16 +34,11 @@ impl Socket {
     pub fn tcp(name: &'static str, port: u16) -> Result<Self, HarnessError> {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .map_err(HarnessError::io(format!("bind 127.0.0.1:{port}")))?;
-        Ok(Self {
-            name,
-            descriptor: listener.into(),
-        })
+        Ok(Self { name, descriptor: listener.into() })
     }
 
     fn duplicate(&self) -> Result<OwnedFd, HarnessError> {
-        self.descriptor
-            .try_clone()
-            .map_err(HarnessError::io("duplicate a socket"))
+        self.descriptor.try_clone().map_err(HarnessError::io("duplicate a socket"))
     }
 }
 
@@ -71,14 +63,10 @@ pub fn hand_over(
     match second {
         None => {
             command.args(["-c", EXEC_ONE]).stdout(Stdio::null());
-            command
-                .env("LISTEN_FDS", "1")
-                .env("LISTEN_FDNAMES", first.name);
+            command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", first.name);
         }
         Some(second) => {
-            command
-                .args(["-c", EXEC_TWO])
-                .stdout(Stdio::from(second.duplicate()?));
+            command.args(["-c", EXEC_TWO]).stdout(Stdio::from(second.duplicate()?));
             let names = format!("{}:{}", first.name, second.name);
             command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", names);
         }

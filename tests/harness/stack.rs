@@ -40,11 +40,7 @@ pub struct StackSetup {
 
 impl Default for StackSetup {
     fn default() -> Self {
-        Self {
-            sockets: Sockets::Handed,
-            clusterd: String::new(),
-            proxyd: String::new(),
-        }
+        Self { sockets: Sockets::Handed, clusterd: String::new(), proxyd: String::new() }
     }
 }
 
@@ -93,14 +89,7 @@ impl Stack {
         };
         let proxyd = Daemon::proxyd(directory, &proxyd)?;
         let directory = directory.to_owned();
-        Ok(Self {
-            proxyd,
-            clusterd,
-            kubo,
-            port,
-            directory,
-            _temporary: None,
-        })
+        Ok(Self { proxyd, clusterd, kubo, port, directory, _temporary: None })
     }
 
     /// The port that proxyd serves.

@@ -30,12 +30,8 @@ impl Volume {
     pub fn mount(path: &Path) -> Result<Self, HarnessError> {
         fs::create_dir_all(path).map_err(HarnessError::io("make a mount point"))?;
         let size = format!("size={VOLUME_BYTES}");
-        run(Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(path))?;
+        Ok(Self { path: path.to_owned() })
     }
 
     /// Takes all the room that is left, to the last byte.
@@ -85,9 +81,7 @@ pub fn limit_files(pid: u32, bytes: Option<u64>) -> Result<(), HarnessError> {
 
 fn run(command: &mut Command) -> Result<(), HarnessError> {
     let name = format!("{command:?}");
-    let output = command
-        .output()
-        .map_err(HarnessError::io(format!("run {name}")))?;
+    let output = command.output().map_err(HarnessError::io(format!("run {name}")))?;
     if output.status.success() {
         return Ok(());
     }

@@ -26,10 +26,7 @@ pub fn until<T>(
             return Ok(found);
         }
         if Instant::now() >= deadline {
-            return Err(HarnessError::TimedOut {
-                what: what.to_owned(),
-                limit,
-            });
+            return Err(HarnessError::TimedOut { what: what.to_owned(), limit });
         }
         thread::sleep(LOOK_EVERY);
     }
