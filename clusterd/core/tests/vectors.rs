@@ -325,6 +325,32 @@ fn a_local_batch_follows_gos_rules() {
     assert_eq!(pinset.seal(&mut store).unwrap(), None);
 }
 
+/// Go remembers a tombstone whose id has no slash although it removes nothing: what it names is not
+/// named again.
+#[test]
+fn an_addition_is_buried_once() {
+    let scenarios: Vec<Scenario> = read(include_str!("vectors/crdt-scenarios.json"));
+    let bad = scenarios.iter().find(|scenario| scenario.name == "BAD-tomb-id-no-slash").unwrap();
+    let mut replica = Replica::new();
+    let mut shelf = BTreeMap::new();
+    for block in &bad.blocks {
+        let bytes = hex(&block.hex);
+        shelf.insert(BlockId::of(&bytes), bytes);
+    }
+    for block in &bad.blocks {
+        replica.announce(&[BlockId::of(&hex(&block.hex))], &shelf);
+    }
+    let (store, key) = (&mut replica.store, PinKey::from_text("/K"));
+    replica.pinset.put(store, &key, b"w".to_vec()).unwrap();
+    let added = replica.pinset.seal(store).unwrap().unwrap();
+    replica.pinset.remove(store, &key).unwrap();
+    let removed = replica.pinset.seal(store).unwrap().unwrap();
+    let bytes = set::block_bytes(store, &removed).unwrap().unwrap();
+    let tombstones = Block::decode(&bytes).unwrap().delta.tombstones;
+    let named: Vec<&str> = tombstones.iter().map(|tombstone| tombstone.id.as_str()).collect();
+    assert_eq!(named, [added.to_text()]);
+}
+
 #[test]
 fn state_fields_have_gos_meaning() {
     let cases: Vec<Value> = read(include_str!("vectors/pin-encodings.json"));

@@ -4,8 +4,17 @@ use std::collections::BTreeMap;
 
 use clusterd_core::effect::Answer;
 use clusterd_core::input::{Input, IpfsFailure, OpId, PinRequest, Until, WaiterId};
+use clusterd_core::pinset::Pinset;
+use clusterd_core::pinset::codec::BlockId;
+use clusterd_core::pinset::heads::Heads;
+use clusterd_core::pinset::key::PinKey;
+use clusterd_core::pinset::pin_row::PinRow;
+use clusterd_core::pinset::set::block_bytes;
+use clusterd_core::pinset::walk::Walk;
+use clusterd_core::store::{MemoryStore, Space, Store};
+use clusterd_core::tracker::phase::{Goal, Unsettled};
 use common::ids::Cid;
-use common::pin::PinMode;
+use common::pin::{Pin, PinMode};
 
 use crate::kubo::Asked;
 use crate::world::{World, cid, request};
@@ -218,6 +227,14 @@ impl Run {
             let wanted = (pin.depth.mode(), pin.name.clone());
             assert!(self.holds(&cid, &wanted), "{cid} is not held, SIM_SEED={seed}");
         }
+        // What stays listed while only its details change is held, too.
+        for (key, row) in self.world.rows(Space::Unsettled) {
+            let unsettled = Unsettled::decode(&row).unwrap();
+            let cid = PinKey::from_stored(key).to_cid().unwrap();
+            let is_listed = unsettled.goal == Goal::Pin && unsettled.was_pinned;
+            let is_held = self.world.kubo.held.contains_key(&cid);
+            assert!(!is_listed || is_held, "{cid} is listed, SIM_SEED={seed}");
+        }
         let kept: BTreeMap<WaiterId, Vec<Cid>> = std::mem::take(&mut self.promised);
         for (waiter, cids) in kept {
             if self.world.is_done(waiter) {
@@ -227,6 +244,25 @@ impl Run {
                 self.promised.insert(waiter, cids);
             }
         }
+    }
+
+    /// The blocks alone, walked from the heads, lead a newcomer to the same pinset.
+    fn check_history(&self) {
+        let ours = &self.world.node.store().memory;
+        let heads: Vec<BlockId> = Heads::load(ours).unwrap().iter().map(|(id, _)| id).collect();
+        let mut store = MemoryStore::default();
+        let (mut pinset, mut walk) = (Pinset::load(&store).unwrap(), Walk::default());
+        let mut fetch = walk.heads_seen(&pinset, &store, &heads).unwrap();
+        while let Some(id) = fetch.pop() {
+            let bytes = block_bytes(ours, &id).unwrap().unwrap();
+            let step = walk.fetched(&mut pinset, &mut store, id, bytes).unwrap().unwrap();
+            fetch.extend(step.fetch);
+        }
+        let pins = |store: &MemoryStore| -> Vec<Option<Pin>> {
+            let rows = store.scan(Space::Pins, &[], None, usize::MAX).unwrap().into_iter();
+            rows.map(|(key, row)| PinRow::parse(&row).unwrap().pin(&key)).collect()
+        };
+        assert_eq!(pins(&store), pins(ours), "SIM_SEED={}", self.seed);
     }
 
     /// What is held recursively is held; Kubo refuses to make it direct.
@@ -249,6 +285,7 @@ impl Run {
         assert_eq!(self.world.settled().len(), self.model.len(), "SIM_SEED={seed}");
         assert!(self.world.kubo.held.keys().eq(self.model.keys()), "SIM_SEED={seed}");
         assert_eq!(self.world.node.counts().unsettled(), 0, "SIM_SEED={seed}");
+        self.check_history();
         assert!(self.world.open.is_empty(), "{:?} SIM_SEED={seed}", self.world.open);
     }
 }
