@@ -24,6 +24,11 @@ const SOCKET_NAME: &str = "listen";
 /// systemd waits for us past the drain: time to write the last log lines.
 const STOP_RESERVE: Duration = Duration::from_secs(5);
 
+/// The client's and the one to Kubo or clusterd.
+const DESCRIPTORS_A_CONNECTION: usize = 2;
+/// Listeners, the log, event queues, idle connections to Kubo: far fewer are in use.
+const DESCRIPTORS_OWN: usize = 64;
+
 /// Why proxyd cannot run.
 #[derive(Debug, Error)]
 enum RunError {
@@ -88,7 +93,7 @@ fn complain(error: &RunError) -> i32 {
     error.exit_code()
 }
 
-fn serve(config: Config) -> Result<(), RunError> {
+fn serve(mut config: Config) -> Result<(), RunError> {
     let tls = load_tls(&config)?;
     let context = Context::new(
         &config.cluster,
@@ -98,7 +103,7 @@ fn serve(config: Config) -> Result<(), RunError> {
     );
     // First of all, before other descriptors take these numbers.
     let listeners = listeners(activation::take()?, &config)?;
-    raise_descriptor_limit();
+    fit_to_descriptors(&mut config);
     let config = Arc::new(config);
     let house = House::new();
     let runtime = runtime()?;
@@ -195,11 +200,21 @@ fn announce(listeners: &[Listener], config: &Config) {
     lifecycle::ready(&format!("passing through to Kubo at {}", config.ipfs));
 }
 
-/// Two descriptors a connection: the soft limit of 1024 is for programs that use select(2).
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open files could not be raised");
+/// Raises the soft limit of open files, and lowers `connections_max` to what the hard one allows.
+fn fit_to_descriptors(config: &mut Config) {
+    // The soft limit of 1024 is for programs that use select(2).
+    let limit = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    let limit = match limit {
+        Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+            return;
+        }
+    };
+    let affordable = (limit.saturating_sub(DESCRIPTORS_OWN) / DESCRIPTORS_A_CONNECTION).max(1);
+    if affordable < config.connections_max {
+        tracing::warn!(count = affordable, "connections_max lowered to the limit of open files");
+        config.connections_max = affordable;
     }
 }

@@ -167,9 +167,12 @@ async fn drain(worker: &Worker) {
 }
 
 async fn accept(worker: Arc<Worker>, listener: Accepting) {
+    // Descriptors or memory ran out; said once, not with each try.
+    let mut short = false;
     loop {
         match listener.accept().await {
             Ok(accepted) => {
+                short = false;
                 let (seat, shared) = (worker.seats.sit(), Arc::clone(&worker));
                 tokio::spawn(async move {
                     let client = accepted.client();
@@ -180,11 +183,13 @@ async fn accept(worker: Arc<Worker>, listener: Accepting) {
                 });
                 make_room(&worker).await;
             }
+            Err(error) if is_one_clients_fault(&error) => {}
             Err(error) => {
-                if !is_one_clients_fault(&error) {
-                    tracing::warn!(%error, "cannot accept connections for a moment");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                if !short {
+                    tracing::warn!(%error, "connections have to wait");
                 }
+                short = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
