@@ -96,7 +96,8 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
     // Bound first: whoever calls from now on waits instead of failing.
     let proxy = inherited.socket("proxy", &config.sockets.proxy)?;
     let (stop, stopping) = watch::channel(false);
-    let (room, driver) = open(&config, &identity, stopping.clone()).await?;
+    let (halt, halted) = watch::channel(false);
+    let (room, driver) = open(&config, &identity, halted).await?;
     let control = inherited.socket("control", &config.sockets.control)?;
     let mut serving = JoinSet::new();
     let mut own = Vec::new();
@@ -109,6 +110,8 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
     lifecycle::stopping("finishing calls");
     stop.send_replace(true);
     while serving.join_next().await.is_some() {}
+    // The node answers to the last call; then nobody asks any more.
+    halt.send_replace(true);
     let joined = tokio::task::spawn_blocking(move || driver.join()).await;
     if !matches!(joined, Ok(Ok(()))) {
         tracing::error!("the driver did not end in order");
@@ -149,7 +152,7 @@ fn serve(
 async fn open(
     config: &Config,
     identity: &Identity,
-    stop: watch::Receiver<bool>,
+    halted: watch::Receiver<bool>,
 ) -> Result<(Arc<Room>, std::thread::JoinHandle<()>), DaemonError> {
     let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
     let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
@@ -173,7 +176,7 @@ async fn open(
     let outbox =
         Outbox::new(runtime.clone(), Arc::clone(&waiters), kubo, config.ipfs.pin_timeout, inputs);
     let driver =
-        Driver { node, inputs: queue, stop, waiters, outbox, housekeeper, counts, runtime };
+        Driver { node, inputs: queue, stop: halted, waiters, outbox, housekeeper, counts, runtime };
     let thread = std::thread::Builder::new()
         .name("driver".to_owned())
         .spawn(move || driver.run(effects))
