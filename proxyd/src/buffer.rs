@@ -206,3 +206,69 @@ fn keep(pool: &'static LocalKey<RefCell<Vec<Box<[u8]>>>>, max: usize, block: Box
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::stream;
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    }
+
+    async fn fill(buffer: &mut Buffer, half: &mut ReadHalf) -> usize {
+        std::future::poll_fn(|cx| buffer.poll_fill(cx, half)).await.unwrap()
+    }
+
+    #[test]
+    fn a_buffer_that_waits_empty_holds_no_block() {
+        run(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let (mut half, _write) = stream::unix(ours);
+            let mut buffer = Buffer::default();
+            let waker = std::task::Waker::noop();
+            let polled = buffer.poll_fill(&mut Context::from_waker(waker), &mut half);
+            assert!(polled.is_pending() && buffer.block.is_empty());
+            theirs.write_all(b"abc").await.unwrap();
+            assert_eq!(fill(&mut buffer, &mut half).await, 3);
+            assert_eq!((buffer.bytes(), buffer.block.len()), (&b"abc"[..], SMALL_BYTES));
+        });
+    }
+
+    #[test]
+    fn long_bodies_past_the_limit_move_in_small_blocks() {
+        let taken: Vec<Buffer> = (0..BULK_IN_USE_MAX + 1)
+            .map(|_| {
+                let mut buffer = Buffer::default();
+                buffer.want_bulk();
+                buffer.make_space();
+                buffer
+            })
+            .collect();
+        assert_eq!(taken[BULK_IN_USE_MAX - 1].block.len(), BULK_BYTES);
+        assert_eq!(taken[BULK_IN_USE_MAX].block.len(), SMALL_BYTES);
+        drop(taken);
+        let kept = BULK.with_borrow(Vec::len);
+        assert_eq!((BULK_IN_USE.get(), kept), (0, BULK_KEPT_MAX));
+    }
+
+    #[test]
+    fn a_head_grows_to_its_limit_and_keeps_its_bytes() {
+        run(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let (mut half, _write) = stream::unix(ours);
+            let mut buffer = Buffer::default();
+            let sent = vec![b'x'; SMALL_BYTES];
+            theirs.write_all(&sent).await.unwrap();
+            while !buffer.is_full() {
+                fill(&mut buffer, &mut half).await;
+            }
+            assert!(buffer.grow(2 * SMALL_BYTES).is_ok());
+            assert_eq!((buffer.bytes(), buffer.is_full()), (sent.as_slice(), false));
+            assert_eq!(buffer.grow(2 * SMALL_BYTES), Err(OutOfSpace));
+        });
+    }
+}
