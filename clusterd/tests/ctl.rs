@@ -227,6 +227,24 @@ fn waiting_ends_when_the_pin_is_held() {
 }
 
 #[test]
+fn a_wait_survives_a_restart_of_the_daemon() {
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let fake = Fake::new(move |line, stream| {
+        if line.starts_with("POST") {
+            return reply(stream, 200, &record());
+        }
+        match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => reply(stream, 200, &info("pinning")),
+            // Broken off without an answer.
+            1 => {}
+            _ => reply(stream, 200, &info("pinned")),
+        }
+    });
+    let ran = fake.run(&["pin", "add", "--wait", CID]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
 fn a_failed_wait_names_the_cause_and_the_way_out() {
     let fake = Fake::new(|line, stream| match line.starts_with("POST") {
         true => reply(stream, 200, &record()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::api;
-use common::api::client::{Call, Client, ClientError, Lines, Reply};
+use common::api::client::{Call, Client, ClientError, Lines, PATIENCE, Reply};
 use common::api::pins::GlobalPinInfo;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,8 @@ use super::render::Output;
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
+    /// Bears a restart of clusterd.
+    patient: Client,
     timeout: Duration,
     instance: Option<String>,
 }
@@ -27,6 +29,7 @@ impl Connection {
     pub(super) fn new(args: &CommonArgs) -> Self {
         Self {
             client: Client::new(&socket(args), Duration::ZERO),
+            patient: Client::new(&socket(args), PATIENCE),
             timeout: args.timeout,
             instance: args.instance.clone(),
         }
@@ -67,6 +70,12 @@ impl Connection {
     /// Sends a call that is answered with one object a line.
     pub(super) async fn lines(&self, call: &Call) -> Result<Lines, Failure> {
         Ok(self.send(call).await?.lines())
+    }
+
+    /// The status of a pin that is waited for; a clusterd that restarts meanwhile is waited for too.
+    pub(super) async fn follow(&self, cid: &str) -> Result<GlobalPinInfo, Failure> {
+        let call = Call::new(api::STATUS, &[cid]);
+        self.within(async { self.patient.send(&call).await?.json().await }).await
     }
 
     /// The status of one pin.

@@ -110,7 +110,7 @@ pub(super) async fn wait(
     loop {
         for (at, pin) in pins.iter_mut().enumerate() {
             if pin.verdict == Verdict::Open {
-                let info = connection.status(&pin.cid, false).await?;
+                let info = connection.follow(&pin.cid).await?;
                 pin.verdict = judge(pin.goal, &info);
                 pin.info = Some(info);
                 view.update(at, pin);
