@@ -1,6 +1,6 @@
 //! What can go wrong for an operator, in words that say what to do, and the exit codes.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use common::api::client::ClientError;
@@ -8,6 +8,8 @@ use common::api::composite::ImportCounts;
 use common::api::error::{ApiError, ErrorCode};
 use common::status::StatusFilter;
 use thiserror::Error;
+
+use super::render::{printable, say};
 
 /// Exit codes, for scripts. Numbers from 64 on are those of sysexits.h. The man page lists them.
 pub(super) mod code {
@@ -155,8 +157,9 @@ impl Failure {
         } else {
             format!("clusterdctl: {self}\n{advice}")
         };
-        // Nobody is left to tell when standard error is gone.
-        drop(writeln!(io::stderr(), "{text}"));
+        // Words of others may be among ours.
+        let lines: Vec<String> = text.lines().map(printable).collect();
+        say(&lines.join("\n"));
     }
 
     /// What to do about it, where the message does not say so itself.
