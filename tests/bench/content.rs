@@ -26,10 +26,7 @@ pub(crate) struct Form {
 impl Form {
     fn new() -> Self {
         let content_type = format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n");
-        Self {
-            content_type,
-            body: Vec::new(),
-        }
+        Self { content_type, body: Vec::new() }
     }
 
     fn part(&mut self, name: &str, kind: &str) {
@@ -48,8 +45,7 @@ impl Form {
     }
 
     fn end(mut self) -> Self {
-        self.body
-            .extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        self.body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         self
     }
 

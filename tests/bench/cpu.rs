@@ -20,11 +20,7 @@ pub(crate) fn seconds(program: &Program) -> Result<f64, BenchError> {
     let text = fs::read_to_string(&path).map_err(HarnessError::io(format!("read {path}")))?;
     match parse(&text) {
         Some(ticks) => Ok(ticks as f64 / TICKS_A_SECOND),
-        None => Err(HarnessError::Unreadable {
-            what: "a process's times",
-            found: text,
-        }
-        .into()),
+        None => Err(HarnessError::Unreadable { what: "a process's times", found: text }.into()),
     }
 }
 

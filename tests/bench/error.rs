@@ -39,9 +39,6 @@ impl BenchError {
     /// A tool of the distribution is not installed.
     pub(crate) fn tool(name: &str) -> Self {
         let fix = "install it (Debian: apt-get install wrk haproxy nginx)".to_owned();
-        Self::Harness(HarnessError::Missing {
-            what: name.to_owned(),
-            fix,
-        })
+        Self::Harness(HarnessError::Missing { what: name.to_owned(), fix })
     }
 }

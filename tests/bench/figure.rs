@@ -8,7 +8,7 @@ pub(crate) enum Side {
     /// proxyd, or both our daemons, with the shipped settings.
     #[serde(rename = "ours")]
     Ours,
-    /// Ours with `wait = "accepted"`.
+    /// Ours with `wait = "accepted"`, while it is measured beside ours.
     #[serde(rename = "ours, accepted")]
     OursAccepted,
     /// What stands behind the proxies, without one.
@@ -77,10 +77,8 @@ pub(crate) struct Series {
 pub(crate) enum Goal {
     /// Our median itself.
     Value(f64),
-    /// The ratio of `side` to `against`.
+    /// Our ratio to another side.
     Ratio {
-        /// Which of our sides.
-        side: Side,
         /// The other one.
         against: Side,
         /// The bound.
@@ -115,10 +113,7 @@ impl Figure {
         better: Better,
         samples: Vec<(Side, Vec<f64>)>,
     ) -> Self {
-        let ours = samples
-            .iter()
-            .find(|(side, _)| *side == Side::Ours)
-            .map(|(_, own)| own.clone());
+        let ours = samples.iter().find(|(side, _)| *side == Side::Ours).map(|(_, own)| own.clone());
         let series = samples.into_iter().map(|(side, samples)| Series {
             side,
             median: round(median(&samples)),
@@ -127,14 +122,7 @@ impl Figure {
             samples: samples.into_iter().map(round).collect(),
         });
         let series = series.collect();
-        Self {
-            what: what.into(),
-            unit: unit.to_owned(),
-            better,
-            series,
-            goal: None,
-            reached: None,
-        }
+        Self { what: what.into(), unit: unit.to_owned(), better, series, goal: None, reached: None }
     }
 
     /// Sets a bound for our median.
@@ -146,11 +134,7 @@ impl Figure {
     /// Sets a bound for the ratio of our side to another one.
     #[must_use]
     pub(crate) fn with_ratio_goal(self, against: Side, bound: f64) -> Self {
-        self.with_goal(Goal::Ratio {
-            side: Side::Ours,
-            against,
-            bound,
-        })
+        self.with_goal(Goal::Ratio { against, bound })
     }
 
     /// Sets a goal and judges it.
@@ -158,16 +142,9 @@ impl Figure {
     pub(crate) fn with_goal(mut self, goal: Goal) -> Self {
         let (found, bound) = match goal {
             Goal::Value(bound) => (self.side(Side::Ours).map(|ours| ours.median), bound),
-            Goal::Ratio {
-                side,
-                against,
-                bound,
-            } => {
-                let pair = self.side(side).zip(self.side(against));
-                (
-                    pair.map(|(one, other)| ratio(&one.samples, &other.samples)),
-                    bound,
-                )
+            Goal::Ratio { against, bound } => {
+                let pair = self.side(Side::Ours).zip(self.side(against));
+                (pair.map(|(ours, other)| ratio(&ours.samples, &other.samples)), bound)
             }
         };
         self.reached = found.map(|found| match self.better {
@@ -233,18 +210,9 @@ mod tests {
     #[test]
     fn a_goal_is_judged_by_the_direction_of_its_figure() {
         let figure = rates(&[99.0], &[100.0]);
-        assert_eq!(
-            figure.clone().with_ratio_goal(Side::Haproxy, 1.0).reached,
-            Some(false)
-        );
-        let cost = Figure {
-            better: Better::Lower,
-            ..figure
-        };
-        assert_eq!(
-            cost.clone().with_ratio_goal(Side::Haproxy, 1.0).reached,
-            Some(true)
-        );
+        assert_eq!(figure.clone().with_ratio_goal(Side::Haproxy, 1.0).reached, Some(false));
+        let cost = Figure { better: Better::Lower, ..figure };
+        assert_eq!(cost.clone().with_ratio_goal(Side::Haproxy, 1.0).reached, Some(true));
         assert_eq!(cost.clone().with_value_goal(98.0).reached, Some(false));
         assert_eq!(cost.with_ratio_goal(Side::Nginx, 1.0).reached, None);
     }

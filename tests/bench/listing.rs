@@ -41,10 +41,7 @@ where
 {
     let start = Instant::now();
     let mut writer = stream;
-    write!(
-        writer,
-        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
-    )?;
+    write!(writer, "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")?;
     let mut reader = BufReader::with_capacity(READ_BYTES, stream);
     let head = Head::read(&mut reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     if !head.first_line.contains(" 200") {
@@ -56,9 +53,5 @@ where
         lines += bytes.iter().filter(|byte| **byte == b'\n').count();
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Listing {
-        lines,
-        first_byte: first_byte.unwrap_or(seconds),
-        seconds,
-    })
+    Ok(Listing { lines, first_byte: first_byte.unwrap_or(seconds), seconds })
 }

@@ -57,6 +57,9 @@ struct Arguments {
     /// Where the figures go; a whole run with full sizes writes tests/bench/newest.json by itself.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Builds nothing: measures the daemons that lie beside this program.
+    #[arg(long)]
+    built: bool,
     /// Measures nothing: puts the newest figures into README's table.
     #[arg(long)]
     readme: bool,
@@ -78,29 +81,19 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
         let report = Report::read(Path::new(NEWEST))?;
         return table::write_into(&Path::new(ROOT).join("README.md"), &report);
     }
-    build::build_all()?;
+    if !arguments.built {
+        build::build_all()?;
+    }
     let setting = Setting::of_this_machine(versions()?, arguments.quick);
-    let sizes = if arguments.quick {
-        Sizes::quick()
-    } else {
-        Sizes::full()
-    };
+    let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
     let whole = arguments.only.is_empty();
-    let rows = if whole {
-        Row::value_variants()
-    } else {
-        &arguments.only
-    };
+    let rows = if whole { Row::value_variants() } else { &arguments.only };
     let mut random = Random::new();
     let mut figures = Vec::new();
     for row in rows {
         eprintln!("measuring {row:?} …");
         let directory = stack::temporary_directory()?;
-        let mut run = Run {
-            directory: directory.path(),
-            sizes: &sizes,
-            random: &mut random,
-        };
+        let mut run = Run { directory: directory.path(), sizes: &sizes, random: &mut random };
         figures.extend(row.measure(&mut run)?);
     }
     let report = Report { setting, figures };
@@ -129,12 +122,8 @@ fn versions() -> Result<Vec<String>, BenchError> {
 /// As `nginx 1.22.1`, from what `-v` says.
 fn short_version(tool: &str) -> Result<String, BenchError> {
     let said = first_line(tool, &["-v"]);
-    let version = said
-        .split([' ', '/'])
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let version =
+        said.split([' ', '/']).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let version = version.ok_or_else(|| BenchError::tool(tool))?;
-    Ok(format!(
-        "{tool} {}",
-        version.split(['-', '+']).next().unwrap_or(version)
-    ))
+    Ok(format!("{tool} {}", version.split(['-', '+']).next().unwrap_or(version)))
 }

@@ -32,22 +32,13 @@ impl Head {
         let Some(first_line) = line(reader)? else {
             return Ok(None);
         };
-        let mut head = Self {
-            first_line,
-            length: None,
-            chunked: false,
-        };
+        let mut head = Self { first_line, length: None, chunked: false };
         loop {
-            let line = line(reader)?
-                .ok_or(io::ErrorKind::UnexpectedEof)?
-                .to_ascii_lowercase();
+            let line = line(reader)?.ok_or(io::ErrorKind::UnexpectedEof)?.to_ascii_lowercase();
             if line.is_empty() {
                 return Ok(Some(head));
             }
-            match line
-                .split_once(':')
-                .map(|(name, value)| (name, value.trim()))
-            {
+            match line.split_once(':').map(|(name, value)| (name, value.trim())) {
                 Some(("content-length", value)) => head.length = value.parse().ok(),
                 Some(("transfer-encoding", value)) => head.chunked = value == "chunked",
                 Some(_) => {}
@@ -95,11 +86,7 @@ pub(crate) fn write_body(writer: &mut impl Write, framing: Framing, size: u64) -
     let body = &chunk[head.len()..head.len() + CHUNK_BYTES];
     let chunk_size = CHUNK_BYTES as u64;
     for _ in 0..size / chunk_size {
-        writer.write_all(if framing == Framing::Chunked {
-            &chunk
-        } else {
-            body
-        })?;
+        writer.write_all(if framing == Framing::Chunked { &chunk } else { body })?;
     }
     let rest = usize::try_from(size % chunk_size).unwrap_or(0);
     match framing {
@@ -120,10 +107,7 @@ fn read_chunked(reader: &mut impl BufRead, see: &mut impl FnMut(&[u8])) -> io::R
         let size = u64::from_str_radix(&size, 16).map_err(|_| malformed("chunk size", &size))?;
         if size == 0 {
             // Trailers, up to the empty line.
-            while !line(reader)?
-                .ok_or(io::ErrorKind::UnexpectedEof)?
-                .is_empty()
-            {}
+            while !line(reader)?.ok_or(io::ErrorKind::UnexpectedEof)?.is_empty() {}
             return Ok(total);
         }
         read(reader, size, see)?;
@@ -158,10 +142,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 }
 
 fn malformed(what: &str, found: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("malformed {what}: {found:?}"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("malformed {what}: {found:?}"))
 }
 
 #[cfg(test)]
@@ -178,10 +159,7 @@ mod tests {
                 let mut reader = wire.as_slice();
                 let head = Head::read(&mut reader).unwrap().unwrap();
                 assert_eq!(head.first_line, "HTTP/1.1 200 OK");
-                assert_eq!(
-                    head.read_body(&mut reader, false, &mut |_| {}).unwrap(),
-                    size
-                );
+                assert_eq!(head.read_body(&mut reader, false, &mut |_| {}).unwrap(), size);
                 assert!(reader.is_empty(), "{framing:?} {size}");
             }
         }

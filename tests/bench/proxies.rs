@@ -86,13 +86,7 @@ impl Proxy {
         );
         let file = home.join("nginx.conf");
         let mut command = Command::new("nginx");
-        command
-            .arg("-p")
-            .arg(&home)
-            .arg("-e")
-            .arg(home.join("error.log"))
-            .arg("-c")
-            .arg(&file);
+        command.arg("-p").arg(&home).arg("-e").arg(home.join("error.log")).arg("-c").arg(&file);
         Self::start("nginx", command, &file, &settings, port)
     }
 
@@ -113,9 +107,7 @@ impl Proxy {
             if let Err(ended) = program.check_running() {
                 return Some(Err(ended));
             }
-            std::net::TcpStream::connect(("127.0.0.1", port.number()))
-                .ok()
-                .map(|_| Ok(()))
+            std::net::TcpStream::connect(("127.0.0.1", port.number())).ok().map(|_| Ok(()))
         })??;
         Ok(Self { program, port })
     }

@@ -10,9 +10,7 @@ pub(crate) struct Random(u64);
 impl Random {
     /// Starts where the clock stands.
     pub(crate) fn new() -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::seeded(now.as_secs() ^ u64::from(now.subsec_nanos()).rotate_left(32))
     }
 

@@ -47,9 +47,7 @@ impl Setting {
     pub(crate) fn of_this_machine(peers: Vec<String>, quick: bool) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpu_info
-            .lines()
-            .find_map(|line| line.strip_prefix("model name"));
+        let model = cpu_info.lines().find_map(|line| line.strip_prefix("model name"));
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             date: first_line("date", &["-u", "+%F"]),
@@ -72,12 +70,7 @@ pub(crate) fn first_line(program: &str, args: &[&str]) -> String {
         return String::new();
     };
     let text = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&text)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned()
 }
 
 impl Report {
@@ -88,10 +81,8 @@ impl Report {
     pub(crate) fn read(path: &Path) -> Result<Self, BenchError> {
         let text = fs::read_to_string(path)
             .map_err(HarnessError::io(format!("read {}", path.display())))?;
-        serde_json::from_str(&text).map_err(|source| BenchError::Figures {
-            path: path.display().to_string(),
-            source,
-        })
+        serde_json::from_str(&text)
+            .map_err(|source| BenchError::Figures { path: path.display().to_string(), source })
     }
 
     /// Writes it.
@@ -99,10 +90,8 @@ impl Report {
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), BenchError> {
-        let text = serde_json::to_string_pretty(self).map_err(|source| BenchError::Figures {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|source| BenchError::Figures { path: path.display().to_string(), source })?;
         fs::write(path, text + "\n")
             .map_err(HarnessError::io(format!("write {}", path.display())))?;
         Ok(())

@@ -34,18 +34,12 @@ impl<const N: usize> Rounds<N> {
     /// One of the quantities, of all sides.
     pub(crate) fn column(&self, index: usize) -> Vec<(Side, Vec<f64>)> {
         let column = |samples: &[[f64; N]]| samples.iter().map(|sample| sample[index]).collect();
-        self.0
-            .iter()
-            .map(|(side, samples)| (*side, column(samples)))
-            .collect()
+        self.0.iter().map(|(side, samples)| (*side, column(samples))).collect()
     }
 
     /// The same without the sides for which it means nothing.
     pub(crate) fn column_of(&self, index: usize, sides: &[Side]) -> Vec<(Side, Vec<f64>)> {
-        self.column(index)
-            .into_iter()
-            .filter(|(side, _)| sides.contains(side))
-            .collect()
+        self.column(index).into_iter().filter(|(side, _)| sides.contains(side)).collect()
     }
 }
 
@@ -59,16 +53,10 @@ mod tests {
         let mut calls = 0_u32;
         let rounds = interleave(&sides, 4, &mut Random::seeded(7), |side| {
             calls += 1;
-            Ok([
-                if side == Side::Go { 1.0 } else { 0.0 },
-                f64::from((calls - 1) / 3),
-            ])
+            Ok([if side == Side::Go { 1.0 } else { 0.0 }, f64::from((calls - 1) / 3)])
         });
         let rounds = rounds.unwrap();
-        assert_eq!(
-            rounds.column_of(0, &[Side::Go]),
-            vec![(Side::Go, vec![1.0; 4])]
-        );
+        assert_eq!(rounds.column_of(0, &[Side::Go]), vec![(Side::Go, vec![1.0; 4])]);
         for (_, round_numbers) in rounds.column(1) {
             assert_eq!(round_numbers, vec![0.0, 1.0, 2.0, 3.0]);
         }

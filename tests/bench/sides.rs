@@ -33,10 +33,7 @@ impl Sides {
     /// # Errors
     /// When one is missing or does not start.
     pub(crate) fn start(directory: &Path, kubo: &Kubo, upstream: u16) -> Result<Self, BenchError> {
-        let tuned = [
-            "tune.bufsize 131072",
-            "option splice-request\n option splice-response",
-        ];
+        let tuned = ["tune.bufsize 131072", "option splice-request\n option splice-response"];
         let address = format!("/ip4/127.0.0.1/tcp/{upstream}");
         Ok(Self {
             ours: proxyd(directory, &address)?,

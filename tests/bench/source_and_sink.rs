@@ -22,9 +22,7 @@ const DOWN: &str = "/api/v0/bench/down";
 pub(crate) fn serve() -> Result<u16, BenchError> {
     let listener = TcpListener::bind(("127.0.0.1", 0))
         .map_err(HarnessError::io("bind the upstream of long bodies"))?;
-    let address = listener
-        .local_addr()
-        .map_err(HarnessError::io("learn the upstream's port"))?;
+    let address = listener.local_addr().map_err(HarnessError::io("learn the upstream's port"))?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A proxy may cut its connection at any time; the client sees what matters.
@@ -41,10 +39,7 @@ fn serve_one(stream: &TcpStream) -> io::Result<()> {
     while let Some(head) = Head::read(&mut reader)? {
         let uploaded = head.read_body(&mut reader, false, &mut |_| {})?;
         let Some((framing, size)) = wanted(&head.first_line) else {
-            write!(
-                writer,
-                "HTTP/1.1 200 OK\r\nX-Bytes: {uploaded}\r\nContent-Length: 0\r\n\r\n"
-            )?;
+            write!(writer, "HTTP/1.1 200 OK\r\nX-Bytes: {uploaded}\r\nContent-Length: 0\r\n\r\n")?;
             continue;
         };
         write!(writer, "HTTP/1.1 200 OK\r\n{}\r\n", announce(framing, size))?;
@@ -56,11 +51,7 @@ fn serve_one(stream: &TcpStream) -> io::Result<()> {
 fn wanted(request_line: &str) -> Option<(Framing, u64)> {
     let (_, rest) = request_line.split_once(DOWN)?;
     let mut parts = rest.split(' ').next()?.split('/').skip(1);
-    let framing = if parts.next()? == "chunked" {
-        Framing::Chunked
-    } else {
-        Framing::Length
-    };
+    let framing = if parts.next()? == "chunked" { Framing::Chunked } else { Framing::Length };
     Some((framing, parts.next()?.parse().ok()?))
 }
 
@@ -69,11 +60,7 @@ fn wanted(request_line: &str) -> Option<(Framing, u64)> {
 /// # Errors
 /// When it is refused or cut off.
 pub(crate) fn download(port: u16, framing: Framing, size: u64) -> Result<(), BenchError> {
-    let name = if framing == Framing::Chunked {
-        "chunked"
-    } else {
-        "length"
-    };
+    let name = if framing == Framing::Chunked { "chunked" } else { "length" };
     let request = format!(
         "POST {DOWN}/{name}/{size} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     );
@@ -117,9 +104,5 @@ fn expect(came: u64, wanted: u64) -> Result<(), BenchError> {
         return Ok(());
     }
     let found = format!("{came} bytes instead of {wanted}");
-    Err(HarnessError::Unreadable {
-        what: "a long body",
-        found,
-    }
-    .into())
+    Err(HarnessError::Unreadable { what: "a long body", found }.into())
 }

@@ -47,13 +47,7 @@ impl Stage {
         let clusterd = clusterd(directory, &kubo)?;
         let ours = proxyd(directory, "pinned", &kubo, "")?;
         let accepted = proxyd(directory, "accepted", &kubo, "wait = \"accepted\"\n")?;
-        Ok(Self {
-            ours,
-            accepted,
-            clusterd,
-            go,
-            kubo,
-        })
+        Ok(Self { ours, accepted, clusterd, go, kubo })
     }
 
     /// The port of a side.
@@ -76,10 +70,7 @@ impl Stage {
     pub(crate) fn settle(&self, cids: &[String], limit: Duration) -> Result<(), BenchError> {
         let what = format!("{} pins on Kubo", cids.len());
         let held = |cid: &String| {
-            rpc::post(
-                self.kubo.port(),
-                &format!("/api/v0/pin/ls?type=recursive&arg={cid}"),
-            )
+            rpc::post(self.kubo.port(), &format!("/api/v0/pin/ls?type=recursive&arg={cid}"))
         };
         let mut next = 0;
         wait::until(&what, limit, || {
@@ -97,11 +88,7 @@ impl Stage {
 /// # Errors
 /// When it does not start.
 pub(crate) fn clusterd(directory: &Path, kubo: &Kubo) -> Result<Daemon, BenchError> {
-    let setup = ClusterdSetup {
-        ipfs: kubo.api(),
-        sockets: Sockets::Own,
-        more: String::new(),
-    };
+    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Own, more: String::new() };
     let daemon = Daemon::clusterd(directory, &setup)?;
     // The operator's socket is the last one to be bound.
     wait::until("clusterd's control socket", wait::START_MAX, || {

@@ -33,13 +33,8 @@ pub(crate) fn markdown(report: &Report) -> String {
 }
 
 fn line(figure: &Figure) -> String {
-    let ours = figure
-        .side(Side::Ours)
-        .map_or_else(|| "–".to_owned(), |ours| digits(ours.median));
-    let others = figure
-        .series
-        .iter()
-        .filter(|series| series.side != Side::Ours);
+    let ours = figure.side(Side::Ours).map_or_else(|| "–".to_owned(), |ours| digits(ours.median));
+    let others = figure.series.iter().filter(|series| series.side != Side::Ours);
     let others: Vec<String> = others.map(beside).collect();
     format!(
         "| {}, {} | {ours} | {} | {} |",
@@ -51,15 +46,8 @@ fn line(figure: &Figure) -> String {
 }
 
 fn beside(series: &Series) -> String {
-    let ratio = series
-        .ours_to_this
-        .map(|ratio| format!(" (×{})", digits(ratio)));
-    format!(
-        "{} {}{}",
-        series.side.name(),
-        digits(series.median),
-        ratio.unwrap_or_default()
-    )
+    let ratio = series.ours_to_this.map(|ratio| format!(" (×{})", digits(ratio)));
+    format!("{} {}{}", series.side.name(), digits(series.median), ratio.unwrap_or_default())
 }
 
 fn goal(figure: &Figure) -> String {
@@ -72,19 +60,8 @@ fn goal(figure: &Figure) -> String {
     };
     let words = match goal {
         Goal::Value(bound) => format!("{sign} {}", digits(bound)),
-        Goal::Ratio {
-            side: Side::Ours,
-            against,
-            bound,
-        } => {
+        Goal::Ratio { against, bound } => {
             format!("{sign} {bound} × {}", against.name())
-        }
-        Goal::Ratio {
-            side,
-            against,
-            bound,
-        } => {
-            format!("{}: {sign} {bound} × {}", side.name(), against.name())
         }
     };
     match figure.reached {
@@ -122,10 +99,7 @@ fn replaced(readme: &str, table: &str) -> Result<String, BenchError> {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
     });
-    let (before, after) = place.ok_or(BenchError::NoPlace {
-        begin: BEGIN.trim(),
-        end: END,
-    })?;
+    let (before, after) = place.ok_or(BenchError::NoPlace { begin: BEGIN.trim(), end: END })?;
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
@@ -161,10 +135,7 @@ mod tests {
     #[test]
     fn the_table_takes_the_place_of_the_old_one() {
         let readme = format!("a\n{BEGIN}old\n{END}\nb\n");
-        assert_eq!(
-            replaced(&readme, "new\n").unwrap(),
-            format!("a\n{BEGIN}new\n{END}\nb\n")
-        );
+        assert_eq!(replaced(&readme, "new\n").unwrap(), format!("a\n{BEGIN}new\n{END}\nb\n"));
         assert!(replaced("a\n", "new\n").is_err());
     }
 }

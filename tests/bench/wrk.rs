@@ -52,29 +52,15 @@ pub(crate) fn run(
         .output()
         .map_err(|_| BenchError::tool("wrk"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let numbers = text
-        .lines()
-        .find_map(|line| line.strip_prefix("RESULT "))
-        .map(parse);
+    let numbers = text.lines().find_map(|line| line.strip_prefix("RESULT ")).map(parse);
     let Some(Some([requests, microseconds, p99, failed])) = numbers else {
         let found = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
-        return Err(HarnessError::Unreadable {
-            what: "wrk's result",
-            found,
-        }
-        .into());
+        return Err(HarnessError::Unreadable { what: "wrk's result", found }.into());
     };
     if failed > 0.0 || requests == 0.0 {
-        return Err(BenchError::Failed {
-            what: format!("{target} on port {port}"),
-            count: failed,
-        });
+        return Err(BenchError::Failed { what: format!("{target} on port {port}"), count: failed });
     }
-    Ok(Load {
-        requests,
-        seconds: microseconds / 1e6,
-        p99_ms: p99 / 1e3,
-    })
+    Ok(Load { requests, seconds: microseconds / 1e6, p99_ms: p99 / 1e3 })
 }
 
 fn parse(line: &str) -> Option<[f64; 4]> {

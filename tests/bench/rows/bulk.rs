@@ -12,13 +12,7 @@ use crate::rounds::{Rounds, interleave};
 use crate::sides::Sides;
 use crate::source_and_sink::{self, download, upload};
 
-const PROXIES: [Side; 5] = [
-    Side::Ours,
-    Side::Haproxy,
-    Side::HaproxyTuned,
-    Side::Nginx,
-    Side::Go,
-];
+const PROXIES: [Side; 5] = [Side::Ours, Side::Haproxy, Side::HaproxyTuned, Side::Nginx, Side::Go];
 
 /// One way of moving a body.
 struct Way {
@@ -28,26 +22,10 @@ struct Way {
 }
 
 const WAYS: [Way; 4] = [
-    Way {
-        name: "down",
-        framing: Framing::Length,
-        send: download,
-    },
-    Way {
-        name: "up",
-        framing: Framing::Length,
-        send: upload,
-    },
-    Way {
-        name: "down, chunked",
-        framing: Framing::Chunked,
-        send: download,
-    },
-    Way {
-        name: "up, chunked",
-        framing: Framing::Chunked,
-        send: upload,
-    },
+    Way { name: "down", framing: Framing::Length, send: download },
+    Way { name: "up", framing: Framing::Length, send: upload },
+    Way { name: "down, chunked", framing: Framing::Chunked, send: download },
+    Way { name: "up, chunked", framing: Framing::Chunked, send: upload },
 ];
 
 /// All ways through all proxies.
@@ -77,9 +55,6 @@ fn transfer(run: &mut Run<'_>, all: &Sides, way: &Way) -> Result<Rounds<2>, Benc
         (way.send)(all.port(side), way.framing, size)?;
         let seconds = start.elapsed().as_secs_f64();
         let gibibytes = size as f64 / f64::from(1 << 30);
-        Ok([
-            size as f64 / 1e9 / seconds,
-            (all.cpu_seconds(side)? - before) / gibibytes,
-        ])
+        Ok([size as f64 / 1e9 / seconds, (all.cpu_seconds(side)? - before) / gibibytes])
     })
 }

@@ -18,19 +18,12 @@ use crate::random::Random;
 use crate::sides::megabytes;
 use crate::{BenchError, content, disk, listing, pinset, stage};
 
-/// fjall reserves its journal, whatever is in it; an import ends with an empty one.
-const JOURNAL: &str = ".jnl";
-
 /// As the list of figures has it.
 const DISK_GOAL_BYTES: f64 = 400.0;
 
 /// Seconds and MB for so many pins, as the list of figures has them.
 fn goals(count: usize) -> (f64, f64) {
-    if count <= 200_000 {
-        (2.0, 24.0)
-    } else {
-        (10.0, 64.0)
-    }
+    if count <= 200_000 { (2.0, 24.0) } else { (10.0, 64.0) }
 }
 
 /// Memory of a daemon without pins, in MB.
@@ -69,10 +62,8 @@ fn compare(count: usize, ours: &Sample, go: &Sample) -> [Figure; 3] {
         figure("import of", "s", |sample| sample.seconds).with_value_goal(seconds),
         figure("disk a pin after import of", "B", |sample| sample.disk)
             .with_value_goal(DISK_GOAL_BYTES),
-        figure("memory after import and a listing of", "MB", |sample| {
-            sample.resident
-        })
-        .with_value_goal(megabytes),
+        figure("memory after import and a listing of", "MB", |sample| sample.resident)
+            .with_value_goal(megabytes),
     ]
 }
 
@@ -102,12 +93,8 @@ fn import_ours(
     expect(listing::read(&stream, "GET", "/allocations")?.lines, count)?;
     let resident = resident(running(&clusterd)?)?;
     drop(clusterd);
-    let disk = disk::used(&place.join("state"), JOURNAL)? as f64 / count as f64;
-    Ok(Sample {
-        seconds,
-        disk,
-        resident,
-    })
+    let disk = disk::used(&place.join("state"))? as f64 / count as f64;
+    Ok(Sample { seconds, disk, resident })
 }
 
 fn import_go(place: &Path, kubo: &Kubo, state: &Path, count: usize) -> Result<Sample, BenchError> {
@@ -115,16 +102,12 @@ fn import_go(place: &Path, kubo: &Kubo, state: &Path, count: usize) -> Result<Sa
     let start = Instant::now();
     home.import(state)?;
     let seconds = start.elapsed().as_secs_f64();
-    let disk = disk::used(home.directory(), JOURNAL)? as f64 / count as f64;
+    let disk = disk::used(home.directory())? as f64 / count as f64;
     let go = home.start()?;
     let stream = TcpStream::connect(("127.0.0.1", go.rest_port()))
         .map_err(HarnessError::io("connect to Go ipfs-cluster"))?;
     expect(listing::read(&stream, "GET", "/allocations")?.lines, count)?;
-    Ok(Sample {
-        seconds,
-        disk,
-        resident: resident(go.program())?,
-    })
+    Ok(Sample { seconds, disk, resident: resident(go.program())? })
 }
 
 fn expect(found: usize, wanted: usize) -> Result<(), BenchError> {
@@ -132,11 +115,7 @@ fn expect(found: usize, wanted: usize) -> Result<(), BenchError> {
         return Ok(());
     }
     let found = format!("{found} pins instead of {wanted}");
-    Err(HarnessError::Unreadable {
-        what: "an imported pinset",
-        found,
-    }
-    .into())
+    Err(HarnessError::Unreadable { what: "an imported pinset", found }.into())
 }
 
 fn resident(program: &Program) -> Result<f64, BenchError> {
@@ -144,9 +123,6 @@ fn resident(program: &Program) -> Result<f64, BenchError> {
 }
 
 fn running(daemon: &Daemon) -> Result<&Program, BenchError> {
-    let missing = || HarnessError::Missing {
-        what: "clusterd".into(),
-        fix: "see its log".into(),
-    };
+    let missing = || HarnessError::Missing { what: "clusterd".into(), fix: "see its log".into() };
     Ok(daemon.program().ok_or_else(missing)?)
 }

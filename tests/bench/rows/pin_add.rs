@@ -8,9 +8,9 @@ use harness::http::{Client, Connection};
 
 use super::Run;
 use crate::content::{Blocks, Form};
-use crate::figure::{Better, Figure, Goal, Side};
+use crate::figure::{Better, Figure, Side};
 use crate::random::Random;
-use crate::rounds::interleave;
+use crate::rounds::{Rounds, interleave};
 use crate::stage::Stage;
 use crate::{BenchError, rpc};
 
@@ -43,49 +43,37 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
         stage.settle(&cids, SETTLE_MAX)?;
         Ok([at_once as f64 / seconds])
     })?;
-    let rate = || {
-        Figure::new(
-            "`pin add`, 16 clients",
-            "pins/s",
-            Better::Higher,
-            many.column(0),
-        )
-    };
-    let accepted = Goal::Ratio {
-        side: Side::OursAccepted,
-        against: Side::Go,
-        bound: 5.0,
-    };
+    let p50 = "`pin add`, 1 client: p50";
+    let rate = "`pin add`, 16 clients";
+    let accepted = |what: &str| format!("the same with `wait = \"accepted\"`: {what}");
     Ok(vec![
-        Figure::new(
-            "`pin add`, 1 client: p50",
-            "ms",
-            Better::Lower,
-            one.column(0),
-        ),
-        Figure::new(
-            "`pin add`, 1 client: p99",
-            "ms",
-            Better::Lower,
-            one.column(1),
-        ),
-        rate().with_ratio_goal(Side::Kubo, 0.95),
-        Figure {
-            what: "the same, `wait = \"accepted\"`".to_owned(),
-            ..rate().with_goal(accepted)
-        },
+        Figure::new(p50, "ms", Better::Lower, pinned(&one, 0)),
+        Figure::new("`pin add`, 1 client: p99", "ms", Better::Lower, pinned(&one, 1)),
+        Figure::new(rate, "pins/s", Better::Higher, pinned(&many, 0))
+            .with_ratio_goal(Side::Kubo, 0.95),
+        Figure::new(accepted(p50), "ms", Better::Lower, at_commit(&one, 0)),
+        Figure::new(accepted(rate), "pins/s", Better::Higher, at_commit(&many, 0))
+            .with_ratio_goal(Side::Go, 5.0),
     ])
+}
+
+/// The sides that a client may choose from with the shipped settings.
+fn pinned<const N: usize>(rounds: &Rounds<N>, column: usize) -> Vec<(Side, Vec<f64>)> {
+    rounds.column_of(column, &[Side::Ours, Side::Kubo, Side::Go])
+}
+
+/// Ours with `wait = "accepted"`, as our side, against Go, which always answers so.
+fn at_commit<const N: usize>(rounds: &Rounds<N>, column: usize) -> Vec<(Side, Vec<f64>)> {
+    let sides = rounds.column_of(column, &[Side::OursAccepted, Side::Go]).into_iter();
+    let ours = |side| if side == Side::OursAccepted { Side::Ours } else { side };
+    sides.map(|(side, samples)| (ours(side), samples)).collect()
 }
 
 /// Gives Kubo fresh blocks, none of them pinned.
 fn put_blocks(stage: &Stage, count: usize, random: &mut Random) -> Result<Vec<String>, BenchError> {
     let blocks = Blocks::fresh(count, random);
     let form = Form::car(&blocks.car);
-    rpc::post_form(
-        stage.kubo.port(),
-        "/api/v0/dag/import?pin-roots=false",
-        &form,
-    )?;
+    rpc::post_form(stage.kubo.port(), "/api/v0/dag/import?pin-roots=false", &form)?;
     nix::unistd::sync();
     Ok(blocks.cids)
 }
@@ -105,9 +93,8 @@ fn pin_in_turn(port: u16, cids: &[String]) -> Result<Vec<f64>, BenchError> {
 fn pin_at_once(port: u16, cids: &[String]) -> Result<(), BenchError> {
     thread::scope(|scope| {
         let shares = cids.chunks(cids.len().div_ceil(CLIENTS));
-        let clients: Vec<_> = shares
-            .map(|share| scope.spawn(move || pin_in_turn(port, share)))
-            .collect();
+        let clients: Vec<_> =
+            shares.map(|share| scope.spawn(move || pin_in_turn(port, share))).collect();
         for client in clients {
             match client.join() {
                 Ok(times) => drop(times?),
@@ -126,11 +113,7 @@ fn pin(connection: &mut Connection, cid: &str) -> Result<(), BenchError> {
     if answer.text().contains(cid) {
         return Ok(());
     }
-    Err(HarnessError::Unreadable {
-        what: "the answer to pin/add",
-        found: answer.text(),
-    }
-    .into())
+    Err(HarnessError::Unreadable { what: "the answer to pin/add", found: answer.text() }.into())
 }
 
 /// The sample that so many of 100 do not exceed.

@@ -41,41 +41,23 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     let memory_disk = tempfile::Builder::new()
         .prefix("composite-")
         .tempdir_in(MEMORY_DISK)
-        .map_err(HarnessError::io(format!(
-            "make a directory in {MEMORY_DISK}"
-        )))?;
+        .map_err(HarnessError::io(format!("make a directory in {MEMORY_DISK}")))?;
     let kubo = Kubo::start_in(memory_disk.path())?;
     let blocks = Blocks::fresh(count, &mut Random::new());
-    rpc::post_form(
-        kubo.port(),
-        "/api/v0/dag/import?pin-roots=true",
-        &Form::car(&blocks.car),
-    )?;
+    rpc::post_form(kubo.port(), "/api/v0/dag/import?pin-roots=true", &Form::car(&blocks.car))?;
     let stage = with_pinset(run.directory, kubo, blocks.cids)?;
     let rounds = interleave(&SIDES, run.sizes.rounds, run.random, |side| {
         let listing = list(&stage, side)?;
-        if listing.lines != count {
-            let found = format!(
-                "{} pins instead of {count} from {}",
-                listing.lines,
-                side.name()
-            );
-            return Err(HarnessError::Unreadable {
-                what: "a listing",
-                found,
-            }
-            .into());
+        // A new Kubo has a pin of its own already.
+        if !(count..=count + 1).contains(&listing.lines) {
+            let found = format!("{} pins instead of {count} from {}", listing.lines, side.name());
+            return Err(HarnessError::Unreadable { what: "a listing", found }.into());
         }
         Ok([count as f64 / listing.seconds, listing.first_byte * 1e3])
     })?;
     let what = format!("`pin ls` of {count} pins, streamed");
     let rate = Figure::new(&what, "pins/s", Better::Higher, rounds.column(0));
-    let first = Figure::new(
-        format!("{what}: first byte"),
-        "ms",
-        Better::Lower,
-        rounds.column(1),
-    );
+    let first = Figure::new(format!("{what}: first byte"), "ms", Better::Lower, rounds.column(1));
     Ok(vec![
         rate.with_value_goal(RATE_GOAL),
         first.with_value_goal(FIRST_BYTE_GOAL_MS),
@@ -94,9 +76,7 @@ fn with_pinset(directory: &Path, kubo: Kubo, cids: Vec<String>) -> Result<Stage,
     pinset::import(directory, &state)?;
     // What is not known to be held is not listed.
     wait::until(&format!("{count} pins listed by ours"), SETTLE_MAX, || {
-        list(&stage, Side::Ours)
-            .ok()
-            .filter(|listing| listing.lines == count)
+        list(&stage, Side::Ours).ok().filter(|listing| listing.lines == count)
     })?;
     Ok(stage)
 }
@@ -109,10 +89,9 @@ fn list(stage: &Stage, side: Side) -> Result<Listing, BenchError> {
 
 fn memory(stage: &Stage, count: usize) -> Result<Figure, BenchError> {
     let mut samples = Vec::new();
-    for (side, program) in [
-        (Side::Ours, stage.clusterd.program()),
-        (Side::Go, Some(stage.go.program())),
-    ] {
+    for (side, program) in
+        [(Side::Ours, stage.clusterd.program()), (Side::Go, Some(stage.go.program()))]
+    {
         if let Some(program) = program {
             samples.push((side, vec![megabytes(program.memory()?.resident)]));
         }

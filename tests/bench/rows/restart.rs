@@ -41,11 +41,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     let mut stack = Stack::start_with(&StackSetup::default())?;
     let blocks = Blocks::fresh(BLOCKS, &mut Random::new());
     let form = Form::car(&blocks.car);
-    rpc::post_form(
-        stack.kubo.port(),
-        "/api/v0/dag/import?pin-roots=false",
-        &form,
-    )?;
+    rpc::post_form(stack.kubo.port(), "/api/v0/dag/import?pin-roots=false", &form)?;
     let mut figures = Vec::new();
     for name in ["proxyd", "clusterd"] {
         let seen = Seen::default();
@@ -69,13 +65,8 @@ fn figure(name: &str, restarts: usize, seen: &Seen) -> Figure {
     let answered = seen.answered.load(Ordering::Relaxed);
     let failed = seen.failed.load(Ordering::Relaxed) as f64;
     let what = format!("{name} restarted {restarts} times under load, {answered} requests: failed");
-    Figure::new(
-        what,
-        "requests",
-        Better::Lower,
-        vec![(Side::Ours, vec![failed])],
-    )
-    .with_value_goal(0.0)
+    Figure::new(what, "requests", Better::Lower, vec![(Side::Ours, vec![failed])])
+        .with_value_goal(0.0)
 }
 
 fn restart_often(
@@ -89,11 +80,7 @@ fn restart_often(
         wait::until("requests between two restarts", BETWEEN_MAX, || {
             (seen.answered.load(Ordering::Relaxed) >= goal).then_some(())
         })?;
-        let daemon = if name == "proxyd" {
-            &mut stack.proxyd
-        } else {
-            &mut stack.clusterd
-        };
+        let daemon = if name == "proxyd" { &mut stack.proxyd } else { &mut stack.clusterd };
         daemon.stop()?;
         daemon.start()?;
     }
@@ -141,15 +128,10 @@ fn request(
     let head = format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     connection.send(head.as_bytes())?;
     let answer = rpc::checked(target, connection.answer(false)?)?;
-    let closes = answer
-        .header("Connection")
-        .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    let closes =
+        answer.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
     if answer.body.is_empty() {
-        return Err(HarnessError::Unreadable {
-            what: "an answer",
-            found: String::new(),
-        }
-        .into());
+        return Err(HarnessError::Unreadable { what: "an answer", found: String::new() }.into());
     }
     Ok((!closes).then_some(connection))
 }

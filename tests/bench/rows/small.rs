@@ -35,11 +35,7 @@ fn before_nginx(run: &mut Run<'_>, kubo: &Kubo) -> Result<Vec<Figure>, BenchErro
     let rate = rate.with_ratio_goal(Side::Haproxy, 1.0);
     let cpu = cpu.with_ratio_goal(Side::Haproxy, 0.9);
     let memory = all.memory("small requests: peak memory of the proxy", &PROXIES)?;
-    Ok([
-        figures(&one, "1 connection").as_slice(),
-        &[rate, cpu, p99, memory],
-    ]
-    .concat())
+    Ok([figures(&one, "1 connection").as_slice(), &[rate, cpu, p99, memory]].concat())
 }
 
 fn before_kubo(run: &mut Run<'_>, kubo: &Kubo) -> Result<Vec<Figure>, BenchError> {
@@ -64,11 +60,7 @@ fn load(
         let before = all.cpu_seconds(side)?;
         let load = wrk::run(directory, all.port(side), TARGET, connections, time)?;
         let cpu = all.cpu_seconds(side)? - before;
-        Ok([
-            load.requests / load.seconds,
-            cpu / load.requests * 1e6,
-            load.p99_ms,
-        ])
+        Ok([load.requests / load.seconds, cpu / load.requests * 1e6, load.p99_ms])
     })
 }
 
@@ -78,11 +70,6 @@ fn figures(rounds: &Rounds<3>, load: &str) -> [Figure; 3] {
     [
         Figure::new(&what, "req/s", Better::Higher, rounds.column(0)),
         Figure::new(format!("{what}: CPU"), "µs/req", Better::Lower, cpu),
-        Figure::new(
-            format!("{what}: p99"),
-            "ms",
-            Better::Lower,
-            rounds.column(2),
-        ),
+        Figure::new(format!("{what}: p99"), "ms", Better::Lower, rounds.column(2)),
     ]
 }
