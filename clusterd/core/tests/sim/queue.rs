@@ -74,6 +74,25 @@ fn what_kubo_lost_is_pinned_again_and_what_is_not_ours_is_left_alone() {
 }
 
 #[test]
+fn a_pin_that_comes_to_be_held_while_the_audit_passes_by_is_not_lost() {
+    let mut world = World::new();
+    world.pin(vec![request(cid(1))], DONE);
+    world.settle();
+    world.pass(12 * 3_600_000);
+    // Kubo's list was made before this pin came.
+    let list = world.kubo.audit();
+    world.pin(vec![request(cid(2))], DONE);
+    let op = world.kubo.op_of(&cid(2)).unwrap();
+    let end = world.kubo.finish(op).unwrap();
+    world.input(end);
+    for input in list {
+        world.input(input);
+    }
+    world.pass(1000);
+    assert_eq!(world.settled().len(), 2);
+}
+
+#[test]
 fn an_audit_that_broke_off_says_nothing_of_losses() {
     let mut world = World::new();
     world.pin(vec![request(cid(1))], DONE);
