@@ -30,28 +30,22 @@ pub(crate) fn read_lines(text: &str) -> Vec<Call> {
 }
 
 /// Numbers that two repositories with the same content need not share: what stands before them.
-const VOLATILE_NUMBERS: [&str; 4] = [
-    "\"RepoSize\":",
-    "\"repoSize\":\"",
-    "RepoSize: ",
-    "RepoSize (MiB): ",
-];
+const VOLATILE_NUMBERS: [&str; 4] =
+    ["\"RepoSize\":", "\"repoSize\":\"", "RepoSize: ", "RepoSize (MiB): "];
 
 /// Replaces the sizes that depend on how a repository came about.
 pub(crate) fn without_sizes(text: &str) -> String {
-    VOLATILE_NUMBERS
-        .iter()
-        .fold(text.to_owned(), |text, before| {
-            let mut parts = text.split(before);
-            let mut out = parts.next().unwrap_or_default().to_owned();
-            for part in parts {
-                let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-                out.push_str(before);
-                out.push_str("<size>");
-                out.push_str(rest);
-            }
-            out
-        })
+    VOLATILE_NUMBERS.iter().fold(text.to_owned(), |text, before| {
+        let mut parts = text.split(before);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            out.push_str(before);
+            out.push_str("<size>");
+            out.push_str(rest);
+        }
+        out
+    })
 }
 
 #[test]

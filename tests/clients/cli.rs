@@ -32,9 +32,7 @@ pub(crate) fn write_files(side: &Side) {
 
 fn run(side: &Side) -> Vec<Call> {
     write_files(side);
-    script::run(include_str!("scripts/ipfs.txt"), side, |side| {
-        side.ipfs.command(&[])
-    })
+    script::run(include_str!("scripts/ipfs.txt"), side, |side| side.ipfs.command(&[]))
 }
 
 #[test]

@@ -16,29 +16,16 @@ fn run(side: &Side) -> Vec<Call> {
     let client = |_: &Side| {
         let mut curl = Command::new("curl");
         // Heads and trailers go to standard output with the body; no settings of the user's.
-        curl.args([
-            "--disable",
-            "--silent",
-            "--show-error",
-            "--include",
-            "--max-time",
-            "60",
-        ]);
+        curl.args(["--disable", "--silent", "--show-error", "--include", "--max-time", "60"]);
         curl
     };
-    script::run(&text, side, client)
-        .into_iter()
-        .map(without_timing)
-        .collect()
+    script::run(&text, side, client).into_iter().map(without_timing).collect()
 }
 
 /// Without the time, and without `Connection: close` after an upload: Kubo says so when it answers
 /// before it has read all, which depends on how the bytes arrive.
 fn without_timing(mut call: Call) -> Call {
-    let is_upload = matches!(
-        call.command.as_str(),
-        "add" | "block/put" | "dag/put" | "dag/import"
-    );
+    let is_upload = matches!(call.command.as_str(), "add" | "block/put" | "dag/put" | "dag/import");
     if let Some(Value::String(text)) = call.outcome.get("stdout") {
         let lines = text.split('\n').filter(|line| !line.starts_with("Date: "));
         let lines = lines.filter(|line| !(is_upload && *line == "Connection: close"));

@@ -4,11 +4,19 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod csrf;
+#[cfg(test)]
 mod curl;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod failures;
 #[cfg(test)]
 mod justified;
 #[cfg(test)]
@@ -20,4 +28,8 @@ mod script;
 #[cfg(test)]
 mod sides;
 #[cfg(test)]
+mod summary;
+#[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod wire;

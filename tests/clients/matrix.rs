@@ -6,18 +6,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::justified::JUSTIFIED;
+use crate::summary;
 use crate::verdict::{Compared, Verdict};
 
 /// The columns, in their order.
-pub(crate) const CLIENTS: [&str; 7] = [
-    "ipfs",
-    "curl",
-    "Go client/rpc",
-    "kubo-rpc-client",
-    "WebUI",
-    "ipfshttpclient",
-    "aioipfs",
-];
+pub(crate) const CLIENTS: [&str; 7] =
+    ["ipfs", "curl", "Go client/rpc", "kubo-rpc-client", "WebUI", "ipfshttpclient", "aioipfs"];
 
 /// Set to renew the file instead of comparing with it.
 const WRITE: &str = "COMPOSITE_WRITE_MATRIX";
@@ -32,7 +26,12 @@ const HEAD: &str = "# Clients\n\n\
     what they find.\n\n";
 
 /// Command by client.
-type Cells = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type Cells = BTreeMap<String, BTreeMap<String, String>>;
+
+/// What the file says.
+pub(crate) fn current() -> Cells {
+    read(&fs::read_to_string(file()).unwrap())
+}
 
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/MATRIX.md")
@@ -45,8 +44,7 @@ fn file() -> PathBuf {
 pub(crate) fn record(client: &str, compared: &[Compared]) {
     let found = column(compared);
     if std::env::var_os(WRITE).is_none() {
-        let written = read(&fs::read_to_string(file()).unwrap());
-        let written = written
+        let written = current()
             .into_iter()
             .filter_map(|(command, mut row)| Some((command, row.remove(client)?)));
         assert_eq!(
@@ -62,21 +60,16 @@ pub(crate) fn record(client: &str, compared: &[Compared]) {
     let mut cells = read(&fs::read_to_string(file()).unwrap_or_default());
     cells.values_mut().for_each(|row| drop(row.remove(client)));
     for (command, cell) in found {
-        cells
-            .entry(command)
-            .or_default()
-            .insert(client.to_owned(), cell);
+        cells.entry(command).or_default().insert(client.to_owned(), cell);
     }
     cells.retain(|_, row| !row.is_empty());
     fs::write(file(), render(&cells)).unwrap();
+    summary::write(&cells);
 }
 
 fn column(compared: &[Compared]) -> BTreeMap<String, String> {
     let mut counts: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
-    for Compared {
-        command, verdict, ..
-    } in compared
-    {
+    for Compared { command, verdict, .. } in compared {
         let (same, different) = counts.entry(command.clone()).or_default();
         match verdict {
             Verdict::Same => *same += 1,
@@ -88,28 +81,19 @@ fn column(compared: &[Compared]) -> BTreeMap<String, String> {
         [] => format!("{same} same"),
         some => format!("{same} same, {} differ {}", some.len(), some.join(" ")),
     };
-    counts
-        .into_iter()
-        .map(|(command, count)| (command, cell(count)))
-        .collect()
+    counts.into_iter().map(|(command, count)| (command, cell(count))).collect()
 }
 
 fn render(cells: &Cells) -> String {
     let mut text = HEAD.to_owned();
     let mut row = |first: &str, rest: &mut dyn Iterator<Item = &str>| {
-        text.push_str(&format!(
-            "| {first} | {} |\n",
-            rest.collect::<Vec<_>>().join(" | ")
-        ));
+        text.push_str(&format!("| {first} | {} |\n", rest.collect::<Vec<_>>().join(" | ")));
     };
     row("command", &mut CLIENTS.iter().copied());
     row("---", &mut CLIENTS.iter().map(|_| "---"));
     for (command, cells) in cells {
         let cell = |client| cells.get(client).map_or(NOT_CALLED, String::as_str);
-        row(
-            &format!("`{command}`"),
-            &mut CLIENTS.iter().map(|client| cell(*client)),
-        );
+        row(&format!("`{command}`"), &mut CLIENTS.iter().map(|client| cell(*client)));
     }
     text.push_str(&reasons());
     text
@@ -130,25 +114,13 @@ fn reasons() -> String {
 }
 
 fn read(text: &str) -> Cells {
-    let rows = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
     let mut cells = Cells::new();
     for row in rows {
         let mut fields = row.split(" | ");
-        let command = fields
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('`')
-            .to_owned();
-        let named = CLIENTS
-            .iter()
-            .map(ToString::to_string)
-            .zip(fields.map(str::to_owned));
-        cells.insert(
-            command,
-            named.filter(|(_, cell)| cell != NOT_CALLED).collect(),
-        );
+        let command = fields.next().unwrap_or_default().trim_end_matches('`').to_owned();
+        let named = CLIENTS.iter().map(ToString::to_string).zip(fields.map(str::to_owned));
+        cells.insert(command, named.filter(|(_, cell)| cell != NOT_CALLED).collect());
     }
     cells
 }
@@ -156,10 +128,7 @@ fn read(text: &str) -> Cells {
 #[test]
 fn the_matrix_gives_the_reason_of_every_difference() {
     let text = fs::read_to_string(file()).unwrap();
-    assert!(
-        text.ends_with(&reasons()),
-        "MATRIX.md is out of date: run with {WRITE}=1"
-    );
+    assert!(text.ends_with(&reasons()), "MATRIX.md is out of date: run with {WRITE}=1");
 }
 
 #[test]

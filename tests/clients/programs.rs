@@ -28,30 +28,20 @@ fn compare(client: &str, program: impl Fn(&Side) -> Command) {
 fn run(side: &Side, mut program: Command) -> Vec<Call> {
     let output = program.current_dir(&side.directory).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     read_lines(&without_sizes(&side.impersonal(&said)).replace("<size>", "0"))
 }
 
 /// The directory of this client in the cache: the files of `tests/clients/<name>`, and what
 /// `install` made of them. The same files are installed once.
 fn installed(name: &str, install: Install) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("clients")
-        .join(name);
-    let mut files: Vec<PathBuf> = fs::read_dir(&source)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.is_file());
     files.sort();
     let mut hasher = DefaultHasher::new();
-    files
-        .iter()
-        .for_each(|file| fs::read(file).unwrap().hash(&mut hasher));
+    files.iter().for_each(|file| fs::read(file).unwrap().hash(&mut hasher));
     let clients = cache_directory().unwrap().join("clients");
     let directory = clients.join(format!("{name}-{:016x}", hasher.finish()));
     fs::create_dir_all(&directory).unwrap();
@@ -63,9 +53,7 @@ fn installed(name: &str, install: Install) -> PathBuf {
         for file in &files {
             fs::copy(file, directory.join(file.file_name().unwrap())).unwrap();
         }
-        install(&directory)
-            .into_iter()
-            .for_each(|step| succeed(step, &directory));
+        install(&directory).into_iter().for_each(|step| succeed(step, &directory));
         File::create(done).unwrap();
     }
     directory
@@ -74,14 +62,13 @@ fn installed(name: &str, install: Install) -> PathBuf {
 fn succeed(mut step: Command, directory: &Path) {
     let output = step.current_dir(directory).output().map_err(|_| HarnessError::Missing {
         what: format!("{:?}", step.get_program()),
-        fix: "install Node 20 with npm, Python 3.11 with venv, and Go 1.26: their clients are tested".to_owned(),
+        fix:
+            "install Node 20 with npm, Python 3.11 with venv, and Go 1.26: their clients are tested"
+                .to_owned(),
     });
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{step:?} failed, so the client cannot be tested: {said}"
-    );
+    assert!(output.status.success(), "{step:?} failed, so the client cannot be tested: {said}");
 }
 
 fn command(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
@@ -97,10 +84,7 @@ fn url(side: &Side) -> String {
 #[test]
 fn gos_own_client_gets_the_same_from_both() {
     let build = |_: &Path| {
-        vec![command(
-            "go",
-            &["build", "-mod=mod", "-buildvcs=false", "-o", "script", "."],
-        )]
+        vec![command("go", &["build", "-mod=mod", "-buildvcs=false", "-o", "script", "."])]
     };
     let script = installed("go", build).join("script");
     compare("Go client/rpc", |side| {
@@ -109,16 +93,10 @@ fn gos_own_client_gets_the_same_from_both() {
 }
 
 fn javascript(client: &str, script: &str) {
-    let install = |_: &Path| {
-        vec![command(
-            "npm",
-            &["ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        )]
-    };
+    let install =
+        |_: &Path| vec![command("npm", &["ci", "--no-audit", "--no-fund", "--ignore-scripts"])];
     let script = installed("js", install).join(script);
-    compare(client, |side| {
-        command("node", &[&script.display().to_string(), &url(side)])
-    });
+    compare(client, |side| command("node", &[&script.display().to_string(), &url(side)]));
 }
 
 #[test]
@@ -141,23 +119,14 @@ fn python(client: &str, script: &str) {
             // The file names everything that is needed: nothing else may come in.
             command(
                 venv,
-                &[
-                    "install",
-                    "--quiet",
-                    "--no-deps",
-                    "--requirement",
-                    "requirements.txt",
-                ],
+                &["install", "--quiet", "--no-deps", "--requirement", "requirements.txt"],
             ),
         ]
     };
     let directory = installed("python", install);
     compare(client, |side| {
         let mut program = command(directory.join("venv/bin/python"), &[]);
-        program
-            .arg(directory.join(script))
-            .arg(side.port.to_string())
-            .arg(&side.directory);
+        program.arg(directory.join(script)).arg(side.port.to_string()).arg(&side.directory);
         program
     });
 }

@@ -19,12 +19,8 @@ use crate::sides::Side;
 /// Runs each line of `script` with the command that `client` makes, in the directory of `side`.
 pub(crate) fn run(script: &str, side: &Side, client: impl Fn(&Side) -> Command) -> Vec<Call> {
     let mut kept = BTreeMap::new();
-    let lines = script
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| run_line(line, side, client(side), &mut kept))
-        .collect()
+    let lines = script.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| run_line(line, side, client(side), &mut kept)).collect()
 }
 
 fn run_line(
@@ -47,24 +43,11 @@ fn run_line(
     let output = program.args(&words).output().unwrap();
     if let Some(name) = keep {
         let said = String::from_utf8_lossy(&output.stdout);
-        kept.insert(
-            name,
-            said.trim_end()
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .to_owned(),
-        );
+        kept.insert(name, said.trim_end().lines().last().unwrap_or_default().to_owned());
     }
     let outcome = outcome(command.trim(), &output, side);
-    let Value::Object(outcome) = outcome else {
-        unreachable!("it is built as an object")
-    };
-    Call {
-        command: command.trim().to_owned(),
-        call: call.trim().to_owned(),
-        outcome,
-    }
+    let Value::Object(outcome) = outcome else { unreachable!("it is built as an object") };
+    Call { command: command.trim().to_owned(), call: call.trim().to_owned(), outcome }
 }
 
 fn outcome(command: &str, output: &Output, side: &Side) -> Value {
@@ -86,11 +69,7 @@ fn outcome(command: &str, output: &Output, side: &Side) -> Value {
 /// What stays of a line: a progress bar overwrites itself, and tells of speed.
 fn settled(line: &str) -> &str {
     let last = line.rsplit('\r').next().unwrap_or(line);
-    if last.contains("[--") {
-        "<progress bar>"
-    } else {
-        last
-    }
+    if last.contains("[--") { "<progress bar>" } else { last }
 }
 
 /// Removes `mark` and the word after it from the end; gives the word.
@@ -118,9 +97,7 @@ fn words(text: &str, kept: &BTreeMap<String, String>) -> Vec<String> {
     }
     words.extend(word);
     let fill = |word: String| {
-        kept.iter().fold(word, |word, (name, value)| {
-            word.replace(&format!("{{{name}}}"), value)
-        })
+        kept.iter().fold(word, |word, (name, value)| word.replace(&format!("{{{name}}}"), value))
     };
     words.into_iter().map(fill).collect()
 }

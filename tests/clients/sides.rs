@@ -41,33 +41,19 @@ impl Sides {
         let direct = Kubo::start_in(directory.path()).unwrap();
         let through = Stack::start().unwrap();
         for kubo in [&direct, &through.kubo] {
-            kubo.ipfs(directory.path())
-                .ok(&["pin", "rm", EMPTY_DIRECTORY])
-                .unwrap();
+            kubo.ipfs(directory.path()).ok(&["pin", "rm", EMPTY_DIRECTORY]).unwrap();
         }
-        Self {
-            direct,
-            through,
-            directory,
-        }
+        Self { direct, through, directory }
     }
 
     /// The Kubo alone.
     pub(crate) fn direct(&self) -> Side {
-        Side::new(
-            &self.direct,
-            self.direct.port(),
-            &self.directory.path().join("direct"),
-        )
+        Side::new(&self.direct, self.direct.port(), &self.directory.path().join("direct"))
     }
 
     /// The one behind the cluster.
     pub(crate) fn through(&self) -> Side {
-        Side::new(
-            &self.through.kubo,
-            self.through.port(),
-            &self.directory.path().join("through"),
-        )
+        Side::new(&self.through.kubo, self.through.port(), &self.directory.path().join("through"))
     }
 }
 
@@ -86,20 +72,13 @@ impl Side {
             (format!("127.0.0.1/tcp/{port}"), "<address>"),
         ];
         let ipfs = Ipfs::new(kubo.binary(), port, directory);
-        Self {
-            port,
-            directory: directory.to_owned(),
-            ipfs,
-            private,
-        }
+        Self { port, directory: directory.to_owned(), ipfs, private }
     }
 
     /// `text` with this side's own texts replaced, so that both sides can be compared.
     pub(crate) fn impersonal(&self, text: &str) -> String {
         self.private
             .iter()
-            .fold(text.to_owned(), |text, (own, stands_for)| {
-                text.replace(own, stands_for)
-            })
+            .fold(text.to_owned(), |text, (own, stands_for)| text.replace(own, stands_for))
     }
 }

@@ -34,16 +34,8 @@ pub(crate) struct Compared {
 pub(crate) fn compare(client: &str, direct: &[Call], through: &[Call]) -> Vec<Compared> {
     let name = |call: &Call| format!("{}: {}", call.command, call.call);
     let names = |calls: &[Call]| calls.iter().map(name).collect::<Vec<_>>();
-    assert_eq!(
-        names(direct),
-        names(through),
-        "{client} ran another script through proxyd"
-    );
-    direct
-        .iter()
-        .zip(through)
-        .map(|(direct, through)| one(client, direct, through))
-        .collect()
+    assert_eq!(names(direct), names(through), "{client} ran another script through proxyd");
+    direct.iter().zip(through).map(|(direct, through)| one(client, direct, through)).collect()
 }
 
 fn one(client: &str, direct: &Call, through: &Call) -> Compared {
@@ -53,17 +45,10 @@ fn one(client: &str, direct: &Call, through: &Call) -> Compared {
         let found = through.outcome_text();
         match justified::find(client, &direct.command, &direct.call) {
             Some((number, entry)) if found.contains(entry.through) => Verdict::Justified(number),
-            Some(_) | None => Verdict::Unexpected {
-                direct: direct.outcome_text(),
-                through: found,
-            },
+            Some(_) | None => Verdict::Unexpected { direct: direct.outcome_text(), through: found },
         }
     };
-    Compared {
-        command: direct.command.clone(),
-        call: direct.call.clone(),
-        verdict,
-    }
+    Compared { command: direct.command.clone(), call: direct.call.clone(), verdict }
 }
 
 /// Of an outcome so many characters are shown.
@@ -79,12 +64,7 @@ fn shown(outcome: &str) -> String {
 /// As it says.
 pub(crate) fn check(client: &str, compared: &[Compared]) {
     let mut faults = Vec::new();
-    for Compared {
-        command,
-        call,
-        verdict,
-    } in compared
-    {
+    for Compared { command, call, verdict } in compared {
         match verdict {
             Verdict::Unexpected { direct, through } => faults.push(format!(
                 "{command} ({call})
@@ -102,15 +82,10 @@ pub(crate) fn check(client: &str, compared: &[Compared]) {
         }
     }
     let called = |entry: &&Justified| {
-        compared
-            .iter()
-            .any(|Compared { command, call, .. }| entry.is_for(client, command, call))
+        compared.iter().any(|Compared { command, call, .. }| entry.is_for(client, command, call))
     };
     for entry in justified::of(client).filter(|entry| !called(entry)) {
-        faults.push(format!(
-            "no call of {client} is `{}: {}`",
-            entry.command, entry.call
-        ));
+        faults.push(format!("no call of {client} is `{}: {}`", entry.command, entry.call));
     }
     assert!(
         faults.is_empty(),
