@@ -62,12 +62,7 @@ impl Writers {
                 return;
             }
             let put = |half: &str| {
-                rpc::add(
-                    &self.to_kubo,
-                    "pin=false",
-                    &format!("{writer}-{number}-{half}"),
-                )
-                .unwrap()
+                rpc::add(&self.to_kubo, "pin=false", &format!("{writer}-{number}-{half}")).unwrap()
             };
             let cids = [put("a"), put("b")];
             if rpc::pin_add(&self.through_proxy, &[&cids[0], &cids[1]]).is_ok() {
@@ -96,23 +91,14 @@ fn assert_answers_hold(writers: &Writers, round: usize) {
     // Held over the listing: an unpin that is under way was noted as such before it was sent.
     let listed = rpc::pin_ls(&writers.through_proxy).unwrap();
     let lost: Vec<&String> = answered.pinned.difference(&listed).collect();
-    assert!(
-        lost.is_empty(),
-        "round {round}: pins were answered and are gone: {lost:?}"
-    );
+    assert!(lost.is_empty(), "round {round}: pins were answered and are gone: {lost:?}");
     let risen: Vec<&String> = answered.unpinned.intersection(&listed).collect();
-    assert!(
-        risen.is_empty(),
-        "round {round}: unpins were answered and are back: {risen:?}"
-    );
+    assert!(risen.is_empty(), "round {round}: unpins were answered and are back: {risen:?}");
 }
 
 #[test]
 fn every_answer_holds_after_each_kill() {
-    let setup = StackSetup {
-        sockets: Sockets::Own,
-        ..StackSetup::default()
-    };
+    let setup = StackSetup { sockets: Sockets::Own, ..StackSetup::default() };
     let mut stack = Stack::start_with(&setup).unwrap();
     let writers = Writers {
         through_proxy: stack.client(),

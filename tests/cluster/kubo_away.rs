@@ -33,19 +33,14 @@ const RESUME_MAX: Duration = Duration::from_secs(120);
 fn impatient_stack() -> Stack {
     let clusterd = "pin_timeout = \"3s\"\ncall_timeout = \"2s\"\n\
                     [tracker]\nretry_after = \"1s\"\nretry_after_max = \"2s\"\n";
-    let setup = StackSetup {
-        clusterd: clusterd.to_owned(),
-        ..StackSetup::default()
-    };
+    let setup = StackSetup { clusterd: clusterd.to_owned(), ..StackSetup::default() };
     Stack::start_with(&setup).unwrap()
 }
 
 /// Content in Kubo that nobody has pinned yet.
 fn unpinned_content(stack: &Stack) -> Vec<String> {
     let kubo = Client::tcp(stack.kubo.port());
-    (0..PINS)
-        .map(|n| rpc::add(&kubo, "pin=false", &format!("content {n}")).unwrap())
-        .collect()
+    (0..PINS).map(|n| rpc::add(&kubo, "pin=false", &format!("content {n}")).unwrap()).collect()
 }
 
 /// Accepts pins without waiting for Kubo, as `ipfs-cluster-ctl pin add --no-status` does.
@@ -57,19 +52,10 @@ fn accept(stack: &Stack, cids: &[String]) {
 }
 
 fn assert_calm(name: &str, program: &Program, memory_before: u64, cpu_before: Duration) {
-    let (memory, cpu) = (
-        program.memory().unwrap().resident,
-        program.cpu_time().unwrap(),
-    );
-    assert!(
-        memory < memory_before + GROWTH_MAX_KIB,
-        "{name}: {memory_before} -> {memory} KiB"
-    );
-    assert!(
-        cpu - cpu_before < WORK_MAX,
-        "{name} worked for {:?}",
-        cpu - cpu_before
-    );
+    let (memory, cpu) = (program.memory().unwrap().resident, program.cpu_time().unwrap());
+    println!("{name}: {memory_before} -> {memory} KiB, worked for {:?}", cpu - cpu_before);
+    assert!(memory < memory_before + GROWTH_MAX_KIB, "{name}: {memory_before} -> {memory} KiB");
+    assert!(cpu - cpu_before < WORK_MAX, "{name} worked for {:?}", cpu - cpu_before);
 }
 
 /// Does `watch` while Kubo is away and holds both daemons to calm.
@@ -84,24 +70,10 @@ fn watched(stack: &Stack, watch: impl FnOnce()) {
 }
 
 fn assert_status_is_true(stack: &Stack) {
-    let text = stack
-        .control()
-        .call("GET", "/pins?local=true", "")
-        .unwrap()
-        .text();
-    assert_eq!(
-        text.lines().count(),
-        PINS,
-        "every accepted pin has a status"
-    );
-    assert!(
-        !text.contains("\"status\":\"pinned\""),
-        "none can be pinned"
-    );
-    assert!(
-        rpc::pin_ls(&stack.client()).unwrap().is_empty(),
-        "none is listed as pinned"
-    );
+    let text = stack.control().call("GET", "/pins?local=true", "").unwrap().text();
+    assert_eq!(text.lines().count(), PINS, "every accepted pin has a status");
+    assert!(!text.contains("\"status\":\"pinned\""), "none can be pinned");
+    assert!(rpc::pin_ls(&stack.client()).unwrap().is_empty(), "none is listed as pinned");
 }
 
 fn assert_all_get_pinned(stack: &Stack, cids: &[String]) {
@@ -111,10 +83,7 @@ fn assert_all_get_pinned(stack: &Stack, cids: &[String]) {
     })
     .unwrap();
     let held = rpc::pin_ls(&Client::tcp(stack.kubo.port())).unwrap();
-    assert!(
-        cids.iter().all(|cid| held.contains(cid)),
-        "what is listed is held"
-    );
+    assert!(cids.iter().all(|cid| held.contains(cid)), "what is listed is held");
 }
 
 /// Takes Kubo's place at its port: counts those who call, and hangs up.
@@ -141,22 +110,14 @@ fn a_stopped_kubo_is_left_in_peace_and_finds_its_pins_when_it_is_back() {
     stack.kubo.stop().unwrap();
     let away = stack.client().post("/api/v0/version").unwrap();
     assert_eq!(away.status, 502, "{}", away.text());
-    assert!(
-        away.text().contains("\"Message\""),
-        "in Kubo's shape: {}",
-        away.text()
-    );
+    assert!(away.text().contains("\"Message\""), "in Kubo's shape: {}", away.text());
     accept(&stack, &cids);
     let port = stack.kubo.port();
     let mut calls = 0;
-    watched(&stack, || {
-        calls = count_calls(port, scale::pick(WATCHED, 3 * WATCHED))
-    });
+    watched(&stack, || calls = count_calls(port, scale::pick(WATCHED, 3 * WATCHED)));
+    println!("{calls} calls to a dead Kubo");
     assert!(calls > 0, "nobody looked whether Kubo is back");
-    assert!(
-        calls <= scale::pick(CALLS_MAX, 3 * CALLS_MAX),
-        "{calls} calls to a dead Kubo"
-    );
+    assert!(calls <= scale::pick(CALLS_MAX, 3 * CALLS_MAX), "{calls} calls to a dead Kubo");
     assert_status_is_true(&stack);
     stack.kubo.start().unwrap();
     assert_all_get_pinned(&stack, &cids);
@@ -186,10 +147,8 @@ fn a_frozen_kubo_gets_no_heap_of_connections_and_resumes() {
             thread::park_timeout(Duration::from_millis(100));
         }
     });
-    assert!(
-        most <= CONNECTIONS_MAX,
-        "{most} connections to a frozen Kubo"
-    );
+    println!("{most} connections to a frozen Kubo");
+    assert!(most <= CONNECTIONS_MAX, "{most} connections to a frozen Kubo");
     assert_status_is_true(&stack);
     stack.kubo.thaw();
     assert_all_get_pinned(&stack, &cids);

@@ -62,11 +62,7 @@ fn assert_no_request_fails(
     });
     let failures = failures.into_inner().unwrap();
     let answers = answers.into_inner();
-    assert!(
-        failures.is_empty(),
-        "{} of {answers} requests failed: {failures:#?}",
-        failures.len()
-    );
+    assert!(failures.is_empty(), "{} of {answers} requests failed: {failures:#?}", failures.len());
 }
 
 #[test]

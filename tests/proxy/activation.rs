@@ -19,12 +19,8 @@ fn activated(directory: &Path, name: &str, listen: &[&str], names: &str) -> Prog
     for address in listen {
         command.args(["--listen", address]);
     }
-    command
-        .arg(format!("--fdname={names}"))
-        .arg(build::find(name).unwrap());
-    command
-        .arg("--config")
-        .arg(directory.join(format!("{name}.toml")));
+    command.arg(format!("--fdname={names}")).arg(build::find(name).unwrap());
+    command.arg("--config").arg(directory.join(format!("{name}.toml")));
     let log = directory.join(format!("{name}.log"));
     Program::start(name, command, &log).expect("the package `systemd` is installed")
 }
@@ -33,15 +29,8 @@ fn activated(directory: &Path, name: &str, listen: &[&str], names: &str) -> Prog
 fn the_daemons_serve_on_sockets_that_systemd_hands_over() {
     let directory = temporary_directory().unwrap();
     let kubo = Kubo::start_in(directory.path()).unwrap();
-    let (proxy, control) = (
-        proxy_socket(directory.path()),
-        control_socket(directory.path()),
-    );
-    let setup = ClusterdSetup {
-        ipfs: kubo.api(),
-        sockets: Sockets::Own,
-        more: String::new(),
-    };
+    let (proxy, control) = (proxy_socket(directory.path()), control_socket(directory.path()));
+    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Own, more: String::new() };
     // Only its files are wanted.
     drop(Daemon::clusterd_unstarted(directory.path(), &setup).unwrap());
     let port = Port::reserve().unwrap();

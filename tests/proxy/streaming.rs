@@ -17,31 +17,26 @@ const CHUNK: usize = 1 << 20;
 /// What socket buffers, proxyd and Kubo may hold of an answer that nobody reads.
 const STUCK_MAX: u64 = 48 << 20;
 
+/// What an idle Kubo writes to its logs and to itself between two looks.
+const IDLE_MAX: u64 = 128 << 10;
+
 fn size() -> usize {
     scale::pick(256 << 20, 2 << 30)
 }
 
-/// Chunk `number` of a body in which no two chunks are alike; xorshift64.
+/// Chunk `number` of a body in which no two of Kubo's blocks (256 KiB) are alike.
 fn chunk(number: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ (number as u64 + 1);
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    std::iter::repeat_with(next)
-        .take(CHUNK / 8)
-        .flat_map(u64::to_le_bytes)
-        .collect()
+    let mut chunk = vec![0x5A; CHUNK];
+    for (part, block) in chunk.chunks_mut(256 << 10).enumerate() {
+        block[..16].copy_from_slice(&((number as u128) << 64 | part as u128).to_le_bytes());
+    }
+    chunk
 }
 
 /// Uploads [`size`] bytes while the answer is read; the root's CID.
 fn add_large(client: &Client) -> String {
     let mut connection = client.connect().unwrap();
-    connection
-        .send(rpc::add_head("progress=true").as_bytes())
-        .unwrap();
+    connection.send(rpc::add_head("progress=true").as_bytes()).unwrap();
     let mut upload = connection.uploader().unwrap();
     let writer = thread::spawn(move || {
         let mut send = |bytes: &[u8]| {
@@ -74,11 +69,8 @@ fn open_cat(client: &Client, cid: &str) -> Connection {
 fn assert_little_memory(stack: &Stack) {
     for (name, daemon) in [("proxyd", &stack.proxyd), ("clusterd", &stack.clusterd)] {
         let memory = daemon.program().unwrap().memory().unwrap();
-        assert!(
-            memory.peak < MEMORY_MAX_KIB,
-            "{name} held {} KiB",
-            memory.peak
-        );
+        println!("{name} held at most {} KiB", memory.peak);
+        assert!(memory.peak < MEMORY_MAX_KIB, "{name} held {} KiB", memory.peak);
     }
 }
 
@@ -90,12 +82,15 @@ fn a_large_file_goes_in_and_out_in_little_memory() {
     let mut answer = open_cat(&stack.client(), &cid);
     let (mut wanted, mut at) = (Vec::new(), 0);
     while let Some(bytes) = answer.chunk().unwrap() {
-        for byte in bytes {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
             if at % CHUNK == 0 {
                 wanted = chunk(at / CHUNK);
             }
-            assert_eq!(byte, wanted[at % CHUNK], "byte {at} differs");
-            at += 1;
+            let length = rest.len().min(CHUNK - at % CHUNK);
+            assert!(rest[..length] == wanted[at % CHUNK..][..length], "bytes after {at} differ");
+            rest = &rest[length..];
+            at += length;
         }
     }
     assert_eq!(at, size());
@@ -115,23 +110,17 @@ fn a_client_that_stops_reading_stops_kubo_and_not_us() {
         // Whatever Kubo can still send, it sends within a good part of a second.
         thread::park_timeout(Duration::from_millis(700));
         let now = kubo.bytes_written().unwrap();
-        (std::mem::replace(&mut last, now) == now).then_some(())
+        (now - std::mem::replace(&mut last, now) < IDLE_MAX).then_some(())
     })
     .unwrap();
-    assert!(
-        last - before < STUCK_MAX,
-        "Kubo wrote {} bytes to nobody",
-        last - before
-    );
+    assert!(last - before < STUCK_MAX, "Kubo wrote {} bytes to nobody", last - before);
     // Others are served meanwhile.
     rpc::good(stack.client().post("/api/v0/version").unwrap()).unwrap();
     rpc::pin_ls(&stack.client()).unwrap();
     assert_little_memory(&stack);
     drop(stuck);
-    wait::until(
-        "proxyd to let go of the connections",
-        Duration::from_secs(30),
-        || (proxyd.descriptors().unwrap() <= descriptors + 1).then_some(()),
-    )
+    wait::until("proxyd to let go of the connections", Duration::from_secs(30), || {
+        (proxyd.descriptors().unwrap() <= descriptors + 1).then_some(())
+    })
     .unwrap();
 }
