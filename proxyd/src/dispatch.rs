@@ -10,10 +10,7 @@ use crate::{intercept, relay};
 pub async fn serve(exchange: &mut Exchange) {
     let worker = Arc::clone(&exchange.worker);
     let guard = &worker.context.guard;
-    let edits = match guard
-        .passage(&exchange.head, exchange.door, &worker.upstream)
-        .await
-    {
+    let edits = match guard.passage(&exchange.head, exchange.door, &worker.upstream).await {
         Passage::Open(edits) => edits,
         Passage::Refused(refusal) => {
             if refusal.send(exchange).await.is_err() {

@@ -113,6 +113,9 @@ impl Exchange {
     /// ends after an answer that began before the request's body was read to its end.
     pub fn start(&mut self, status: u16, fields: &[Line<'_>]) {
         self.settle_connection();
+        if self.body.as_ref().is_some_and(|body| !body.rest.is_done()) {
+            self.reply.close_by_command();
+        }
         self.reply.head(status, fields);
     }
 

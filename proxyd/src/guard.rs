@@ -5,8 +5,10 @@
 //! given to proxyd, are checked here without asking.
 
 pub mod authorizations;
+mod caller;
 pub mod credential;
 pub mod origin;
+mod refusal;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +24,9 @@ use crate::upstream::call::Call;
 use crate::upstream::{Upstream, UpstreamError};
 
 use authorizations::Authorizations;
-use origin::Ports;
+use caller::{Caller, edits, names_kubo};
+
+pub use refusal::Refusal;
 
 /// How long Kubo's verdict on a kind of caller holds.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -43,14 +47,6 @@ pub enum Verdict {
     Refused(Arc<Refusal>),
 }
 
-/// A whole answer that refuses.
-#[derive(Debug)]
-pub struct Refusal {
-    status: u16,
-    fields: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
-}
-
 /// What becomes of a request before it is looked at further.
 #[derive(Debug)]
 pub enum Passage {
@@ -58,13 +54,6 @@ pub enum Passage {
     Open(Edits),
     /// It ends here.
     Refused(Arc<Refusal>),
-}
-
-/// A caller as Kubo's rules see it: the fields that count, and the path where that counts too.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Caller {
-    fields: Vec<(&'static str, Vec<u8>)>,
-    path: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -88,11 +77,7 @@ impl Guard {
     /// Nothing is known yet. `extra`: the setting `extract_headers_extra`.
     #[must_use]
     pub fn new(authorizations: Option<Authorizations>, extra: Vec<String>) -> Arc<Self> {
-        Arc::new(Self {
-            authorizations,
-            extra,
-            known: Mutex::default(),
-        })
+        Arc::new(Self { authorizations, extra, known: Mutex::default() })
     }
 
     /// Decides on any request, passed through or not, without asking Kubo but in one case: a
@@ -176,11 +161,8 @@ impl Guard {
     ) -> Result<Verdict, UpstreamError> {
         let path = caller.path.unwrap_or("repo/stat");
         let target = format!("/api/v0/{path}?arg=probe&arg=probe&timeout=probe");
-        let fields: Vec<Line<'_>> = caller
-            .fields
-            .iter()
-            .map(|(name, value)| (*name, value.as_slice()))
-            .collect();
+        let fields: Vec<Line<'_>> =
+            caller.fields.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let mut answer = upstream
             .call(Call {
                 method: "POST",
@@ -192,23 +174,17 @@ impl Guard {
             })
             .await?;
         let status = answer.head.status();
-        let body = answer
-            .whole(REFUSAL_BYTES_MAX)
-            .await
-            .map_err(|error| cut(upstream, error))?;
+        let body = answer.whole(REFUSAL_BYTES_MAX).await.map_err(|error| cut(upstream, error))?;
         if status == 200 {
             let learnt = KuboHeaders::learn(&answer.head, &self.extra, origin);
             return Ok(Verdict::Admitted(Arc::new(learnt)));
         }
-        Ok(Verdict::Refused(Arc::new(Refusal::of(&answer.head, body))))
+        Ok(Verdict::Refused(Arc::new(Refusal::of(&answer.head, body, origin))))
     }
 
     async fn denied(&self, head: &RequestHead, upstream: &Arc<Upstream>) -> Arc<Refusal> {
         if let Some(agent) = head.header("User-Agent").filter(|agent| names_kubo(agent)) {
-            let caller = Caller {
-                fields: vec![("User-Agent", agent.to_vec())],
-                path: None,
-            };
+            let caller = Caller { fields: vec![("User-Agent", agent.to_vec())], path: None };
             if let Ok(Verdict::Refused(refusal)) = self.ask(&caller, None, upstream).await
                 && refusal.status == 400
             {
@@ -232,134 +208,13 @@ impl Guard {
                 known.retain(|kind, _| kind.is_plain());
             }
         }
-        known.insert(
-            caller,
-            Known {
-                verdict,
-                at: Instant::now(),
-                renewing: false,
-            },
-        );
+        known.insert(caller, Known { verdict, at: Instant::now(), renewing: false });
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Caller, Known>> {
         // A panic elsewhere leaves the map whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Caller {
-    fn of(head: &RequestHead, door: Door, upstream: &Upstream, path: &'static str) -> Self {
-        let mut caller = Self::default();
-        let edits = edits(head, door, upstream);
-        for name in ["Origin", "Referer"] {
-            let edited = edits.request.iter().find(|(edited, _)| *edited == name);
-            let value = edited
-                .map(|(_, value)| value.as_slice())
-                .or_else(|| head.header(name));
-            caller
-                .fields
-                .extend(value.filter(|v| !v.is_empty()).map(|v| (name, v.to_vec())));
-        }
-        let from_page = !caller.fields.is_empty();
-        let agent = head.header("User-Agent").unwrap_or_default();
-        if names_kubo(agent) || (!from_page && agent.starts_with(b"Mozilla")) {
-            caller.fields.push(("User-Agent", agent.to_vec()));
-        }
-        if let Some(token) = head.header("Authorization") {
-            caller.fields.push(("Authorization", token.to_vec()));
-            // A token opens some paths and not others.
-            caller.path = Some(path);
-        }
-        caller
-    }
-
-    /// Whether nothing about the caller is for Kubo to judge.
-    fn is_plain(&self) -> bool {
-        self.fields.is_empty()
-    }
-}
-
-impl Refusal {
-    fn plain(status: u16, words: &str) -> Self {
-        let fields = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("X-Content-Type-Options", "nosniff"),
-        ];
-        Self {
-            status,
-            fields: fields
-                .map(|(n, v)| (n.to_owned(), v.as_bytes().to_vec()))
-                .to_vec(),
-            body: words.as_bytes().to_vec(),
-        }
-    }
-
-    fn of(head: &crate::h1::head::ResponseHead, body: Vec<u8>) -> Self {
-        const OURS: [&str; 5] = [
-            "connection",
-            "content-length",
-            "date",
-            "trailer",
-            "transfer-encoding",
-        ];
-        let fields = head
-            .headers()
-            .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value.to_vec()))
-            .filter(|(name, _)| !OURS.contains(&name.to_ascii_lowercase().as_str()))
-            .collect();
-        Self {
-            status: head.status(),
-            fields,
-            body,
-        }
-    }
-
-    /// Sends it.
-    ///
-    /// # Errors
-    /// The client is gone.
-    pub async fn send(&self, exchange: &mut Exchange) -> std::io::Result<()> {
-        let fields: Vec<Line<'_>> = self
-            .fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
-            .collect();
-        crate::reply::settle_body(exchange).await;
-        exchange.whole(self.status, &fields, &self.body).await
-    }
-}
-
-/// What is changed on the way to Kubo and back, so that a page served by this listener is local to Kubo.
-fn edits(head: &RequestHead, door: Door, upstream: &Upstream) -> Edits {
-    let mut edits = Edits::default();
-    let Some(address) = door.address else {
-        return edits;
-    };
-    let ports = Ports {
-        ours: address.port(),
-        kubos: upstream.address().port(),
-    };
-    let text = |name| {
-        head.header(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
-    };
-    if let Some(origin) = text("Origin")
-        && let Some(kubos) = ports.origin(origin)
-    {
-        edits.answer_origin = Some((kubos.clone().into_bytes(), origin.as_bytes().to_vec()));
-        edits.request.push(("Origin", kubos.into_bytes()));
-    }
-    if let Some(referer) = text("Referer").and_then(|referer| ports.referer(referer)) {
-        edits.request.push(("Referer", referer.into_bytes()));
-    }
-    edits
-}
-
-/// Whether Kubo compares this agent with its own version.
-fn names_kubo(agent: &[u8]) -> bool {
-    let agent = String::from_utf8_lossy(agent);
-    agent.contains("/kubo/") || agent.contains("/go-ipfs/")
 }
 
 fn cut(upstream: &Upstream, error: BodyError) -> UpstreamError {

@@ -19,6 +19,7 @@ pub struct UnsupportedBase(String);
 
 /// Names and codes of the bases. Source: go-multibase 0.3.0.
 const BASES: &[(&str, Base)] = &[
+    ("identity", Base::Identity),
     ("base2", Base::Base2),
     ("base16", Base::Base16Lower),
     ("base16upper", Base::Base16Upper),
@@ -43,10 +44,7 @@ const BASES: &[(&str, Base)] = &[
 
 impl Default for CidBase {
     fn default() -> Self {
-        Self {
-            base: Base::Base32Lower,
-            upgrade: false,
-        }
+        Self { base: Base::Base32Lower, upgrade: false }
     }
 }
 
@@ -66,10 +64,7 @@ impl CidBase {
             });
             let (_, base) = known.ok_or_else(|| UnsupportedBase(name.to_owned()))?;
             // Version 0 can be written in base58btc alone.
-            chosen = Self {
-                base: *base,
-                upgrade: *base != Base::Base58Btc,
-            };
+            chosen = Self { base: *base, upgrade: *base != Base::Base58Btc };
         }
         if let Some(upgrade) = upgrade {
             chosen.upgrade = upgrade;
@@ -92,6 +87,10 @@ impl CidBase {
             cid::Version::V0 => cid::Cid::new_v1(inner.codec(), *inner.hash()),
             cid::Version::V1 => *inner,
         };
+        if self.base == Base::Identity {
+            // The bytes themselves behind a zero, as far as a string of JSON can hold them.
+            return format!("\0{}", String::from_utf8_lossy(&v1.to_bytes()));
+        }
         cid::multibase::encode(self.base, v1.to_bytes())
     }
 
@@ -101,8 +100,7 @@ impl CidBase {
         if self.is_canonical() {
             return text.to_owned();
         }
-        text.parse::<Cid>()
-            .map_or_else(|_| text.to_owned(), |cid| self.write(&cid))
+        text.parse::<Cid>().map_or_else(|_| text.to_owned(), |cid| self.write(&cid))
     }
 }
 
@@ -141,9 +139,7 @@ mod tests {
     fn unknown_bases_are_refused_in_kubos_words() {
         for bad in ["base99", "base10", "x", "BASE32"] {
             assert_eq!(
-                CidBase::from_options(Some(bad), None)
-                    .unwrap_err()
-                    .to_string(),
+                CidBase::from_options(Some(bad), None).unwrap_err().to_string(),
                 format!("unsupported multibase encoding: {bad}")
             );
         }

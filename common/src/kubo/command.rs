@@ -97,12 +97,7 @@ pub const PIN_UPDATE: Command = Command {
     path: "pin/update",
     required: &["from-path", "to-path"],
     stdin_args: false,
-    options: &[
-        opt("unpin", "", Bool),
-        FAST_PROVIDE_ROOT,
-        FAST_PROVIDE_DAG,
-        FAST_PROVIDE_WAIT,
-    ],
+    options: &[opt("unpin", "", Bool), FAST_PROVIDE_ROOT, FAST_PROVIDE_DAG, FAST_PROVIDE_WAIT],
 };
 
 /// `repo/stat`, and its alias `stats/repo`.
@@ -118,11 +113,7 @@ pub const REPO_GC: Command = Command {
     path: "repo/gc",
     required: &[],
     stdin_args: false,
-    options: &[
-        opt("stream-errors", "", Bool),
-        opt("quiet", "q", Bool),
-        opt("silent", "", Bool),
-    ],
+    options: &[opt("stream-errors", "", Bool), opt("quiet", "q", Bool), opt("silent", "", Bool)],
 };
 
 /// `add`. Kubo checks and does all of it, numbers too; only some of these options are read here.

@@ -21,9 +21,7 @@ pub fn form(content_type: &str) -> Form {
     }
     let boundary = pieces.find_map(|piece| {
         let (key, value) = piece.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case("boundary")
-            .then(|| unquote(value.trim()))
+        key.trim().eq_ignore_ascii_case("boundary").then(|| unquote(value.trim()))
     });
     match boundary {
         None => Form::Broken("no multipart boundary param in Content-Type"),
@@ -54,11 +52,7 @@ fn unquote(value: &str) -> String {
     let mut chars = inner.chars();
     let mut out = String::with_capacity(inner.len());
     while let Some(c) = chars.next() {
-        out.push(if c == '\\' {
-            chars.next().unwrap_or(c)
-        } else {
-            c
-        });
+        out.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
     }
     out
 }
@@ -101,35 +95,20 @@ impl StdinArgs {
     pub fn read(body: &[u8], boundary: &str) -> Self {
         let dash = [b"--", boundary.as_bytes()].concat();
         let Some(start) = first_part(body, &dash) else {
-            return Self {
-                lines: Vec::new(),
-                stop: Some(Stop::NoPart),
-            };
+            return Self { lines: Vec::new(), stop: Some(Stop::NoPart) };
         };
         let Start::Part(after) = start else {
             return Self::default();
         };
         let Some((headers, content)) = split_headers(after) else {
-            return Self {
-                lines: Vec::new(),
-                stop: Some(Stop::NoPart),
-            };
+            return Self { lines: Vec::new(), stop: Some(Stop::NoPart) };
         };
         if is_directory(headers) {
-            return Self {
-                lines: Vec::new(),
-                stop: Some(Stop::Directory),
-            };
+            return Self { lines: Vec::new(), stop: Some(Stop::Directory) };
         }
         match part_end(content, &dash) {
-            Some(end) => Self {
-                lines: lines(&content[..end], true),
-                stop: None,
-            },
-            None => Self {
-                lines: lines(content, false),
-                stop: Some(Stop::UnexpectedEof),
-            },
+            Some(end) => Self { lines: lines(&content[..end], true), stop: None },
+            None => Self { lines: lines(content, false), stop: Some(Stop::UnexpectedEof) },
         }
     }
 }
@@ -143,10 +122,7 @@ enum Start<'a> {
 fn first_part<'a>(body: &'a [u8], dash: &[u8]) -> Option<Start<'a>> {
     let mut rest = body;
     loop {
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         let (line, after) = rest.split_at(end);
         if let Some(tail) = line.strip_prefix(dash) {
             if tail.starts_with(b"--") {
@@ -204,11 +180,7 @@ fn part_end(content: &[u8], dash: &[u8]) -> Option<usize> {
     while let Some(found) = content[at..].iter().position(|byte| *byte == b'\n') {
         let feed = at + found;
         if is_boundary(&content[feed + 1..], dash) {
-            return Some(if content[..feed].ends_with(b"\r") {
-                feed - 1
-            } else {
-                feed
-            });
+            return Some(if content[..feed].ends_with(b"\r") { feed - 1 } else { feed });
         }
         at = feed + 1;
     }

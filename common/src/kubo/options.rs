@@ -106,12 +106,7 @@ impl Options {
     ) -> Result<Self, OptionError> {
         let mut options = Self::default();
         options.args.extend(slash_arg.map(str::to_owned));
-        options.args.extend(
-            pairs
-                .iter()
-                .filter(|p| p.key == "arg")
-                .map(|p| p.value.clone()),
-        );
+        options.args.extend(pairs.iter().filter(|p| p.key == "arg").map(|p| p.value.clone()));
         for pair in pairs {
             let Some(spec) = command.option(&pair.key) else {
                 continue;
@@ -120,16 +115,10 @@ impl Options {
                 options.values.push((spec.name, pair.value.clone()));
                 continue;
             }
-            let same: Vec<&str> = pairs
-                .iter()
-                .filter(|p| p.key == pair.key)
-                .map(|p| p.value.as_str())
-                .collect();
+            let same: Vec<&str> =
+                pairs.iter().filter(|p| p.key == pair.key).map(|p| p.value.as_str()).collect();
             if same.len() > 1 {
-                return Err(OptionError::Repeated {
-                    key: spec.name,
-                    values: same.join(" "),
-                });
+                return Err(OptionError::Repeated { key: spec.name, values: same.join(" ") });
             }
             // Long and short name together are no mistake for Kubo: one of them wins.
             options.values.retain(|(name, _)| *name != spec.name);
@@ -142,11 +131,7 @@ impl Options {
                     "" => "empty value".to_owned(),
                     other => format!("value {}", text::quote(other)),
                 };
-                return Err(OptionError::Form {
-                    key: name,
-                    value,
-                    kind: kind.go_name(),
-                });
+                return Err(OptionError::Form { key: name, value, kind: kind.go_name() });
             }
         }
         Ok(options)
@@ -155,10 +140,7 @@ impl Options {
     /// The value of a text option; `None` when it was not given.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value.as_str())
+        self.values.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
     }
 
     /// The value of a Boolean option; `None` when it was not given.

@@ -28,10 +28,7 @@ impl<'a> Target<'a> {
             }
         };
         let (path, query) = from_path.split_once('?').unwrap_or((from_path, ""));
-        Some(Self {
-            path: query::decode(path, false)?,
-            query,
-        })
+        Some(Self { path: query::decode(path, false)?, query })
     }
 
     /// Whether Kubo answers with a redirect to the cleaned path (307) instead of running anything.
@@ -39,10 +36,7 @@ impl<'a> Target<'a> {
     pub fn is_unclean(&self) -> bool {
         !self.path.starts_with('/')
             || self.path.contains("//")
-            || self
-                .path
-                .split('/')
-                .any(|segment| matches!(segment, "." | ".."))
+            || self.path.split('/').any(|segment| matches!(segment, "." | ".."))
     }
 
     /// The command's segments, such as `["pin", "add"]` and what follows them; `None` outside `/api/v0/`
@@ -52,9 +46,7 @@ impl<'a> Target<'a> {
         if self.is_unclean() {
             return None;
         }
-        self.path
-            .strip_prefix("/api/v0/")
-            .map(|rest| rest.split('/').collect())
+        self.path.strip_prefix("/api/v0/").map(|rest| rest.split('/').collect())
     }
 }
 
@@ -64,24 +56,15 @@ mod tests {
 
     fn segments(target: &str) -> Option<Vec<String>> {
         let target = Target::parse(target)?;
-        target
-            .segments()
-            .map(|all| all.into_iter().map(str::to_owned).collect())
+        target.segments().map(|all| all.into_iter().map(str::to_owned).collect())
     }
 
     #[test]
     fn the_path_is_decoded_before_it_is_split() {
-        for target in [
-            "/api/v0/pin/add",
-            "/api/v0/pin%2Fadd?x",
-            "/%61pi/v0/%70in/add",
-        ] {
+        for target in ["/api/v0/pin/add", "/api/v0/pin%2Fadd?x", "/%61pi/v0/%70in/add"] {
             assert_eq!(segments(target).unwrap(), ["pin", "add"], "{target}");
         }
-        assert_eq!(
-            segments("http://other:1/api/v0/pin/add?a=b").unwrap(),
-            ["pin", "add"]
-        );
+        assert_eq!(segments("http://other:1/api/v0/pin/add?a=b").unwrap(), ["pin", "add"]);
     }
 
     #[test]

@@ -22,10 +22,7 @@ pub fn pairs(query: &str) -> Vec<Pair> {
         .filter(|piece| !piece.is_empty() && !piece.contains(';'))
         .filter_map(|piece| {
             let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
-            Some(Pair {
-                key: decode(key, true)?,
-                value: decode(value, true)?,
-            })
+            Some(Pair { key: decode(key, true)?, value: decode(value, true)? })
         })
         .collect()
 }
@@ -49,17 +46,12 @@ pub fn decode(text: &str, plus: bool) -> Option<String> {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// What `url.QueryEscape` leaves as it is.
-const QUERY_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const QUERY_ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Encodes a key or value for a query.
 #[must_use]
@@ -85,29 +77,17 @@ mod tests {
     use super::*;
 
     fn split(query: &str) -> Vec<(String, String)> {
-        pairs(query)
-            .into_iter()
-            .map(|pair| (pair.key, pair.value))
-            .collect()
+        pairs(query).into_iter().map(|pair| (pair.key, pair.value)).collect()
     }
 
     fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn a_semicolon_or_a_broken_escape_makes_the_whole_pair_vanish() {
-        assert_eq!(
-            split("type=direct;stream=true&quiet=true"),
-            owned(&[("quiet", "true")])
-        );
-        assert_eq!(
-            split("arg=%zz&type=direct&x=%4"),
-            owned(&[("type", "direct")])
-        );
+        assert_eq!(split("type=direct;stream=true&quiet=true"), owned(&[("quiet", "true")]));
+        assert_eq!(split("arg=%zz&type=direct&x=%4"), owned(&[("type", "direct")]));
     }
 
     #[test]
@@ -117,18 +97,12 @@ mod tests {
 
     #[test]
     fn a_key_without_value_has_the_empty_one() {
-        assert_eq!(
-            split("stream&&=x&a=b=c"),
-            owned(&[("stream", ""), ("", "x"), ("a", "b=c")])
-        );
+        assert_eq!(split("stream&&=x&a=b=c"), owned(&[("stream", ""), ("", "x"), ("a", "b=c")]));
     }
 
     #[test]
     fn pieces_are_removed_by_their_decoded_key_only() {
-        assert_eq!(
-            without("a=1&s%69lent=true&silently=1&silent", &["silent"]),
-            "a=1&silently=1"
-        );
+        assert_eq!(without("a=1&s%69lent=true&silently=1&silent", &["silent"]), "a=1&silently=1");
     }
 
     #[test]

@@ -97,10 +97,7 @@ mod tests {
 
     #[test]
     fn quoted_text_shows_what_cannot_be_printed() {
-        assert_eq!(
-            quote("a\"b\\\n\u{1}é\u{200b}"),
-            "\"a\\\"b\\\\\\n\\x01é\\u200b\""
-        );
+        assert_eq!(quote("a\"b\\\n\u{1}é\u{200b}"), "\"a\\\"b\\\\\\n\\x01é\\u200b\"");
     }
 
     #[test]

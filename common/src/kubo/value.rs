@@ -93,21 +93,13 @@ pub struct Record {
 /// A member that is always there.
 #[must_use]
 pub fn field(name: &'static str, value: Value) -> Field {
-    Field {
-        name,
-        value,
-        optional: false,
-    }
+    Field { name, value, optional: false }
 }
 
 /// A member that JSON leaves out when it is empty.
 #[must_use]
 pub fn optional(name: &'static str, value: Value) -> Field {
-    Field {
-        name,
-        value,
-        optional: true,
-    }
+    Field { name, value, optional: true }
 }
 
 impl Value {

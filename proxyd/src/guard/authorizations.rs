@@ -68,15 +68,10 @@ impl Authorizations {
         let Some(target) = guarded else { return true };
         let given = authorization.unwrap_or_default();
         // The last of equal secrets wins in Kubo's map; the union is the same to any sane config.
-        self.scopes
-            .iter()
-            .filter(|(header, _)| header.as_bytes() == given)
-            .any(|(_, paths)| {
-                target.path == "/api/v0/version"
-                    || paths
-                        .iter()
-                        .any(|prefix| target.path.starts_with(prefix.as_str()))
-            })
+        self.scopes.iter().filter(|(header, _)| header.as_bytes() == given).any(|(_, paths)| {
+            target.path == "/api/v0/version"
+                || paths.iter().any(|prefix| target.path.starts_with(prefix.as_str()))
+        })
     }
 }
 
@@ -112,10 +107,7 @@ mod tests {
         let all = sample();
         assert!(all.admit(b"/api/v0/pin/ls", Some(b"Bearer tok")));
         for wrong in ["bearer tok", "Bearer tok ", "Bearer TOK", "Bearer", ""] {
-            assert!(
-                !all.admit(b"/api/v0/pin/ls", Some(wrong.as_bytes())),
-                "{wrong}"
-            );
+            assert!(!all.admit(b"/api/v0/pin/ls", Some(wrong.as_bytes())), "{wrong}");
         }
         assert!(!all.admit(b"/api/v0/pin/ls", None));
     }
@@ -123,19 +115,10 @@ mod tests {
     #[test]
     fn a_path_is_allowed_by_prefix_of_its_decoded_form() {
         let (all, bob) = (sample(), Some(b"Basic Ym9iOnB3".as_slice()));
-        for path in [
-            "/api/v0/id",
-            "/api/v0/idxyz",
-            "/api/v0/%69d",
-            "/api/v0/add?pin=false",
-        ] {
+        for path in ["/api/v0/id", "/api/v0/idxyz", "/api/v0/%69d", "/api/v0/add?pin=false"] {
             assert!(all.admit(path.as_bytes(), bob), "{path}");
         }
-        for path in [
-            "/api/v0/pin/add",
-            "/%61pi/v0/pin/add",
-            "http://x/api/v0/pin/add",
-        ] {
+        for path in ["/api/v0/pin/add", "/%61pi/v0/pin/add", "http://x/api/v0/pin/add"] {
             assert!(!all.admit(path.as_bytes(), bob), "{path}");
         }
     }

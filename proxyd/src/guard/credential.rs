@@ -55,15 +55,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(load_from(directory.path()).unwrap().is_none());
         std::fs::write(directory.path().join(NAME), b"{").unwrap();
-        assert!(matches!(
-            load_from(directory.path()),
-            Err(CredentialError::Content(_))
-        ));
-        std::fs::write(
-            directory.path().join(NAME),
-            br#"{"a":{"AuthSecret":"bearer:t"}}"#,
-        )
-        .unwrap();
+        assert!(matches!(load_from(directory.path()), Err(CredentialError::Content(_))));
+        std::fs::write(directory.path().join(NAME), br#"{"a":{"AuthSecret":"bearer:t"}}"#).unwrap();
         assert!(load_from(directory.path()).unwrap().is_some());
     }
 }

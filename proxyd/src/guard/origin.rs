@@ -30,19 +30,21 @@ impl Ports {
         (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then(|| translated + rest)
     }
 
-    /// Kubo's form of one of our local origins that `value` starts with, and what follows it.
+    /// `value` with Kubo's port in place of ours, up to the port, and what follows. Letters keep
+    /// their case, as Kubo's rules tell them apart and its CORS library does not.
     fn split(self, value: &str) -> Option<(String, &str)> {
         let (scheme, rest) = value.split_once("://")?;
-        if !matches!(scheme, "http" | "https") {
+        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return None;
         }
         LOCAL_HOSTS.iter().find_map(|host| {
-            let after = rest.strip_prefix(host)?.strip_prefix(':')?;
-            let after = after.strip_prefix(self.ours.to_string().as_str())?;
-            let port = self
-                .kubos
-                .map_or_else(|| NO_PORT.to_owned(), |port| port.to_string());
-            Some((format!("{scheme}://{host}:{port}"), after))
+            let (given, after) = rest.split_at_checked(host.len())?;
+            let after = after.strip_prefix(':')?.strip_prefix(self.ours.to_string().as_str())?;
+            if !given.eq_ignore_ascii_case(host) {
+                return None;
+            }
+            let port = self.kubos.map_or_else(|| NO_PORT.to_owned(), |port| port.to_string());
+            Some((format!("{scheme}://{given}:{port}"), after))
         })
     }
 }
@@ -51,10 +53,7 @@ impl Ports {
 mod tests {
     use super::*;
 
-    const PORTS: Ports = Ports {
-        ours: 9095,
-        kubos: Some(5001),
-    };
+    const PORTS: Ports = Ports { ours: 9095, kubos: Some(5001) };
 
     #[test]
     fn local_origins_get_kubos_port() {
@@ -62,10 +61,9 @@ mod tests {
             let ours = format!("http://{host}:9095");
             assert_eq!(PORTS.origin(&ours), Some(format!("http://{host}:5001")));
         }
-        let behind_a_socket = Ports {
-            ours: 9095,
-            kubos: None,
-        };
+        let odd = PORTS.origin("HTTP://LocalHost:9095");
+        assert_eq!(odd.as_deref(), Some("HTTP://LocalHost:5001"));
+        let behind_a_socket = Ports { ours: 9095, kubos: None };
         let origin = behind_a_socket.origin("https://localhost:9095");
         assert_eq!(origin.as_deref(), Some("https://localhost:<port>"));
     }
@@ -76,7 +74,6 @@ mod tests {
             "http://evil.example",
             "http://127.0.0.1:90951",
             "http://127.0.0.1:9095/",
-            "HTTP://127.0.0.1:9095",
             "http://127.0.0.1",
             "null",
             "http://localhost:9095.evil.example",
@@ -88,10 +85,7 @@ mod tests {
     #[test]
     fn a_referer_keeps_its_path() {
         let referer = PORTS.referer("http://127.0.0.1:9095/webui/#/files");
-        assert_eq!(
-            referer.as_deref(),
-            Some("http://127.0.0.1:5001/webui/#/files")
-        );
+        assert_eq!(referer.as_deref(), Some("http://127.0.0.1:5001/webui/#/files"));
         assert_eq!(PORTS.referer("http://127.0.0.1:90951/x"), None);
     }
 }

@@ -10,16 +10,12 @@ use super::reply::Reply;
 /// # Errors
 /// The client is gone.
 pub async fn refuse_head(reply: &mut Reply, error: HeadError) -> io::Result<()> {
-    let (status, words) = match error {
-        HeadError::Malformed(_) => (400, "400 Bad Request"),
-        HeadError::Version => (505, "505 HTTP Version Not Supported"),
-        HeadError::TooLarge | HeadError::TooManyFields => {
-            (431, "431 Request Header Fields Too Large")
-        }
+    let status = match error {
+        HeadError::Malformed(_) => "400 Bad Request",
+        HeadError::Version => "505 HTTP Version Not Supported",
+        HeadError::TooLarge | HeadError::TooManyFields => "431 Request Header Fields Too Large",
     };
-    reply.close_after();
-    let fields: [(&str, &[u8]); 1] = [("Content-Type", b"text/plain; charset=utf-8")];
-    reply.whole(status, &fields, format!("{words}: {error}").as_bytes()).await
+    reply.refuse(status, &format!("{status}: {error}")).await
 }
 
 /// Answers with an error in the shape of Kubo's: `{"Message":…,"Code":0,"Type":"error"}`.

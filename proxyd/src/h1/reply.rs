@@ -35,13 +35,15 @@ pub struct Reply {
     stage: Stage,
     is_http_10: bool,
     close: bool,
+    /// The command ends the connection, not the client or we: Go writes that at another place.
+    command_closes: bool,
 }
 
 impl Reply {
     /// `close`: the connection ends after this answer, and the head must say so.
     #[must_use]
     pub fn new(half: WriteHalf, is_http_10: bool, close: bool) -> Self {
-        Self { half, pending: Vec::new(), stage: Stage::Waiting, is_http_10, close }
+        Self { half, pending: Vec::new(), stage: Stage::Waiting, is_http_10, close, command_closes: false }
     }
 
     /// How far it has come.
@@ -61,13 +63,19 @@ impl Reply {
         self.close = true;
     }
 
+    /// As [`Self::close_after`], where Kubo's command itself would say so.
+    pub fn close_by_command(&mut self) {
+        self.close = true;
+        self.command_closes = true;
+    }
+
     /// Starts an answer whose body comes in chunks, with trailers at its end if the client speaks
     /// HTTP/1.1. `fields`: all but `Connection`, `Date` and framing, sorted by name as Kubo has
     /// them, with `Trailer` where one may come. Nothing is sent before the first chunk or the end.
     pub fn head(&mut self, status: u16, fields: &[Line<'_>]) {
         // Without chunks the end of the connection is the end of the body.
         self.close |= self.is_http_10;
-        self.push_head(status, fields);
+        self.push_head(status, fields, None);
         if !self.is_http_10 {
             self.pending.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
         }
@@ -123,14 +131,25 @@ impl Reply {
     /// # Errors
     /// The client is gone. Not cancel-safe.
     pub async fn whole(&mut self, status: u16, fields: &[Line<'_>], body: &[u8]) -> io::Result<()> {
-        self.push_head(status, fields);
-        if status != 204 {
-            let length = body.len().to_string();
-            push_field(&mut self.pending, b"Content-Length", length.as_bytes());
-        }
+        self.push_head(status, fields, (status != 204).then_some(body.len()));
         self.pending.extend_from_slice(b"\r\n");
         self.pending.extend_from_slice(body);
         self.flush().await?;
+        self.stage = Stage::Ended;
+        Ok(())
+    }
+
+    /// Refuses what could not be read as a request, in the form of Go's server: without date and
+    /// length; the end of the connection is the end of the body. `status` is code and words.
+    ///
+    /// # Errors
+    /// The client is gone. Not cancel-safe.
+    pub async fn refuse(&mut self, status: &str, body: &str) -> io::Result<()> {
+        self.close = true;
+        self.stage = Stage::Open;
+        let fields = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n";
+        let answer = format!("HTTP/1.1 {status}\r\n{fields}\r\n{body}");
+        self.send(answer.as_bytes()).await?;
         self.stage = Stage::Ended;
         Ok(())
     }
@@ -184,26 +203,35 @@ impl Reply {
         sent
     }
 
-    fn push_head(&mut self, status: u16, fields: &[Line<'_>]) {
+    fn push_head(&mut self, status: u16, fields: &[Line<'_>], length: Option<usize>) {
         debug_assert_eq!(self.stage, Stage::Waiting, "an answer has one head");
         self.stage = Stage::Open;
         let version = if self.is_http_10 { "HTTP/1.0" } else { "HTTP/1.1" };
         let reason = hyper::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
         let start = format!("{version} {status} {}\r\n", reason.unwrap_or(""));
         self.pending.extend_from_slice(start.as_bytes());
-        let connection = self.connection();
+        let by_command: Option<Line<'_>> =
+            self.command_closes.then_some(("Connection", b"close".as_slice()));
         let split = fields.partition_point(|(name, _)| *name < "Connection");
-        for (name, value) in fields[..split].iter().chain(connection.iter()).chain(&fields[split..])
+        for (name, value) in fields[..split].iter().chain(by_command.iter()).chain(&fields[split..])
         {
             push_field(&mut self.pending, name.as_bytes(), value);
         }
         push_date(&mut self.pending);
+        if let Some(length) = length {
+            push_field(&mut self.pending, b"Content-Length", length.to_string().as_bytes());
+        }
+        if let Some((name, value)) = self.connection().filter(|_| !self.command_closes) {
+            push_field(&mut self.pending, name.as_bytes(), value);
+        }
     }
 
     /// What the head says about the connection, if anything.
     pub(crate) fn connection(&self) -> Option<Line<'static>> {
         match (self.close, self.is_http_10) {
-            (true, _) => Some(("Connection", b"close")),
+            (true, false) => Some(("Connection", b"close")),
+            // Closing is the rule there; Go's server says nothing.
+            (true, true) => None,
             (false, true) => Some(("Connection", b"keep-alive")),
             (false, false) => None,
         }

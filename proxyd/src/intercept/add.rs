@@ -1,5 +1,6 @@
 //! `add`: Kubo adds with every option it has; the roots are pinned in the cluster.
 
+use std::collections::HashSet;
 use std::io;
 
 use common::kubo::command::ADD;
@@ -12,6 +13,14 @@ use super::upload::{self, ROOTS_MAX, Upload, Watch};
 use crate::exchange::Exchange;
 use crate::relay::{self, Edits};
 use crate::roots::Roots;
+
+/// Directories that are remembered for a silent client; beyond it some are not shown.
+const DIRECTORIES_MAX: usize = 100_000;
+/// The empty directory in both versions, with Kubo's usual hash.
+const EMPTY_DIRECTORIES: [&str; 2] = [
+    "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn",
+    "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354",
+];
 
 /// Answers the request; without a pin it is Kubo's alone.
 ///
@@ -28,7 +37,8 @@ pub(crate) async fn serve(
         relay::forward(exchange, edits).await;
         return Ok(());
     };
-    let mut watch = Added { upload: &upload, context, roots: Roots::default() };
+    let (roots, directories) = (Roots::default(), HashSet::new());
+    let mut watch = Added { upload: &upload, context, roots, directories, shows: true };
     upload::serve(exchange, edits, &upload, &mut watch).await
 }
 
@@ -36,6 +46,10 @@ struct Added<'a> {
     upload: &'a Upload,
     context: &'a Context,
     roots: Roots,
+    /// Directories whose children were shown; kept for silent clients alone.
+    directories: HashSet<String>,
+    /// Whether the line last seen is for the client.
+    shows: bool,
 }
 
 /// One line of Kubo's answer.
@@ -53,6 +67,19 @@ struct Event {
 }
 
 impl Added<'_> {
+    /// A silent Kubo shows directories all the same. An empty one is known by its CID.
+    fn is_shown_to_silent(&mut self, line: &[u8]) -> bool {
+        let Ok(event) = serde_json::from_slice::<Event>(line) else { return true };
+        if let Some((parent, _)) = event.name.rsplit_once('/')
+            && self.directories.len() < DIRECTORIES_MAX
+        {
+            self.directories.insert(parent.to_owned());
+        }
+        event.name.is_empty()
+            || self.directories.remove(&event.name)
+            || EMPTY_DIRECTORIES.contains(&event.hash.as_str())
+    }
+
     async fn pin(&mut self) -> Result<(), String> {
         let name = self.upload.options.text("pin-name");
         self.upload.pin(self.roots.take(), name, self.context).await
@@ -62,6 +89,7 @@ impl Added<'_> {
 impl Watch for Added<'_> {
     async fn see(&mut self, line: &[u8]) -> Result<Option<Vec<u8>>, String> {
         self.roots.see(line);
+        self.shows = !self.upload.options.is_set("silent") || self.is_shown_to_silent(line);
         if self.roots.len() >= ROOTS_MAX && !self.upload.options.is_set("wrap-with-directory") {
             self.pin().await?;
         }
@@ -72,9 +100,14 @@ impl Watch for Added<'_> {
         self.pin().await
     }
 
+    async fn failed(&mut self) {
+        let name = self.upload.options.text("pin-name");
+        self.upload.pin_remains(self.roots.take(), name, self.context).await;
+    }
+
     fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {
         let upload = self.upload;
-        if upload.options.is_set("silent") {
+        if !self.shows {
             return Ok(Vec::new());
         }
         let canonical = upload.base.is_canonical();

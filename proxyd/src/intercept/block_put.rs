@@ -62,6 +62,10 @@ impl Watch for Put<'_> {
         self.upload.pin(std::mem::take(&mut self.keys), None, self.context).await
     }
 
+    async fn failed(&mut self) {
+        self.upload.pin_remains(std::mem::take(&mut self.keys), None, self.context).await;
+    }
+
     fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {
         let upload = self.upload;
         if upload.encoding == Encoding::Json && upload.base.is_canonical() {

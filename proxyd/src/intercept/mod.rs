@@ -131,10 +131,14 @@ pub struct Found {
     pub slash_arg: Option<String>,
 }
 
-/// Decides whether a request is intercepted. Every method but `POST` is Kubo's to answer.
+/// Decides whether a request is intercepted. Every method but `POST` is Kubo's to answer, and so is
+/// an expectation that it does not know (417).
 #[must_use]
 pub fn find(head: &RequestHead) -> Option<Found> {
-    if head.method() != b"POST" {
+    let expects_else = head
+        .header("Expect")
+        .is_some_and(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"100-continue"));
+    if head.method() != b"POST" || expects_else {
         return None;
     }
     let target = Target::parse(std::str::from_utf8(head.target()).ok()?)?;

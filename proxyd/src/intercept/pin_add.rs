@@ -11,7 +11,7 @@ use common::pin::PinMode;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Context;
-use super::request::Request;
+use super::request::{DEADLINE_EXCEEDED, Request};
 use crate::cluster::PinWait;
 use crate::h1::head::RequestHead;
 use crate::reply::Answer;
@@ -115,6 +115,8 @@ async fn with_progress(
 
 /// A peer of a Go cluster takes any clean end for success, so towards it the body is broken off.
 async fn fail_late(answer: Answer<'_>, words: &str) -> io::Result<()> {
+    // With progress Kubo meets the end of its time before the pin does.
+    let words = if words.ends_with(DEADLINE_EXCEEDED) { DEADLINE_EXCEEDED } else { words };
     if answer.has_begun() && ignores_trailers(&answer.exchange.head) {
         answer.exchange.reply.abort();
         return Ok(());

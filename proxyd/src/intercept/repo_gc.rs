@@ -40,6 +40,8 @@ pub(crate) async fn serve(
             // Kubo itself is not silent with stream-errors, but in its text form.
             Ok(RepoGcEvent::Removed(_)) if silent && !streams_errors => continue,
             Ok(RepoGcEvent::Removed(cid)) => render(answer.encoding, Some(cid), "", quiet, silent),
+            // A peer's Kubo says so at its end; here it is said once, at the end of all.
+            Ok(RepoGcEvent::Error { message, .. }) if message == ERRORS_MET => continue,
             Ok(RepoGcEvent::Error { peer, message }) => {
                 let words = format!("{peer}: {message}");
                 let object = render(answer.encoding, None, &words, quiet, silent);

@@ -17,6 +17,7 @@ use common::kubo::value::Encoding;
 use common::pin::{FastProvide, PinMode};
 use serde::Deserialize;
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::Context;
 use crate::exchange::Exchange;
@@ -100,21 +101,45 @@ impl Upload {
             return Ok(());
         }
         let kept = roots.join(", ");
+        let pinned = self.ask(roots, name, true, context).await;
+        pinned.map_err(|words| format!("{words} (still pinned on the local Kubo: {kept})"))
+    }
+
+    /// Pins what Kubo had added before it failed: it keeps those, so the cluster does. Whether it
+    /// really holds them is looked up. The answer is an error already, so another changes nothing.
+    pub(crate) async fn pin_remains(
+        &self,
+        roots: Vec<String>,
+        name: Option<&str>,
+        context: &Context,
+    ) {
+        if roots.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ask(roots, name, false, context).await {
+            warn!(error, "what Kubo added before it failed is pinned there alone");
+        }
+    }
+
+    async fn ask(
+        &self,
+        args: Vec<String>,
+        name: Option<&str>,
+        local: bool,
+        context: &Context,
+    ) -> Result<(), String> {
         let wanted = PinAdd {
-            args: roots,
+            args,
             mode: PinMode::Recursive,
             name: name.filter(|name| !name.is_empty()).map(str::to_owned),
             accepted: context.accepted,
             timeout_ms: None,
             offline: false,
-            local: true,
+            local,
             // Kubo has had these options with the upload itself.
             fast_provide: FastProvide::default(),
         };
-        match context.cluster.pin_add(wanted, self.deadline).end().await {
-            Ok(_) => Ok(()),
-            Err(words) => Err(format!("{words} (still pinned on the local Kubo: {kept})")),
-        }
+        context.cluster.pin_add(wanted, self.deadline).end().await.map(|_| ())
     }
 }
 
@@ -132,6 +157,11 @@ pub(crate) trait Watch: Send {
     /// # Errors
     /// Words for the trailer, in place of the last line.
     fn end(&mut self) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Kubo has ended with an error; the client gets its words.
+    fn failed(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Writes a line as the client wants it; Kubo sent JSON with canonical CIDs.
     ///

@@ -95,6 +95,10 @@ pub async fn observe(exchange: &mut Exchange, edits: &Edits) -> Result<Observed,
     };
     if head.wants_close() {
         exchange.reply.close_after();
+        // Said by Kubo, not only meant by its version of HTTP.
+        if head.header("Connection").is_some() {
+            exchange.reply.close_by_command();
+        }
     }
     let reusable = is_reusable(&exchange.head, &head);
     Ok(Observed { rest: head.framing().into(), head, reader, upload, reusable })

@@ -17,10 +17,7 @@ fn each_line_of_the_first_part_is_an_argument() {
     );
     assert_eq!(
         read(&body),
-        StdinArgs {
-            lines: vec!["one".into(), "two".into(), "three".into()],
-            stop: None
-        }
+        StdinArgs { lines: vec!["one".into(), "two".into(), "three".into()], stop: None }
     );
 }
 
@@ -28,10 +25,7 @@ fn each_line_of_the_first_part_is_an_argument() {
 fn an_empty_line_is_an_empty_argument_but_at_the_end() {
     let body = part("name=\"file\"", "one\n\ntwo\n", "\r\n--B--\r\n");
     assert_eq!(read(&body).lines, ["one", "", "two"]);
-    assert_eq!(
-        read(&part("name=\"file\"", "", "\r\n--B--")).lines,
-        Vec::<String>::new()
-    );
+    assert_eq!(read(&part("name=\"file\"", "", "\r\n--B--")).lines, Vec::<String>::new());
 }
 
 #[test]
@@ -39,10 +33,7 @@ fn a_part_that_is_cut_off_keeps_its_whole_lines() {
     let body = part("name=\"file\"", "one\ntw", "");
     assert_eq!(
         read(&body),
-        StdinArgs {
-            lines: vec!["one".into()],
-            stop: Some(Stop::UnexpectedEof)
-        }
+        StdinArgs { lines: vec!["one".into()], stop: Some(Stop::UnexpectedEof) }
     );
 }
 
@@ -65,14 +56,8 @@ fn directories_are_recognised() {
 
 #[test]
 fn content_types_are_read_with_quotes_and_any_case() {
-    assert_eq!(
-        form("MULTIPART/Form-Data; Boundary=\"a;\\\"b\""),
-        Form::Boundary("a;\"b".into())
-    );
-    assert_eq!(
-        form("multipart/form-data; x=1; boundary=abc"),
-        Form::Boundary("abc".into())
-    );
+    assert_eq!(form("MULTIPART/Form-Data; Boundary=\"a;\\\"b\""), Form::Boundary("a;\"b".into()));
+    assert_eq!(form("multipart/form-data; x=1; boundary=abc"), Form::Boundary("abc".into()));
     assert_eq!(form("multipart/mixed; boundary=abc"), Form::None);
     assert!(
         matches!(form("multipart/form-data"), Form::Broken(words) if words.starts_with("no multipart"))

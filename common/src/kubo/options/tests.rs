@@ -52,10 +52,7 @@ fn both_names_of_an_option_are_no_mistake() {
 
 #[test]
 fn common_options_belong_to_every_command() {
-    assert_eq!(
-        parse(&PIN_UPDATE, "enc=text").unwrap().text("encoding"),
-        Some("text")
-    );
+    assert_eq!(parse(&PIN_UPDATE, "enc=text").unwrap().text("encoding"), Some("text"));
     assert!(refusal(&PIN_UPDATE, "offline=x").contains("\"-offline\""));
 }
 

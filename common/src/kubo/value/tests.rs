@@ -27,14 +27,8 @@ fn a_pin_answer_has_kubos_bytes_in_every_encoding() {
         shown(&done, Encoding::Xml),
         "<AddPinOutput><Pins>QmA</Pins><Progress>0</Progress><Bytes>0</Bytes></AddPinOutput>"
     );
-    assert_eq!(
-        shown(&done, Encoding::TextLines),
-        "&{[QmA] %!s(int=0) %!s(uint64=0)}\n"
-    );
-    assert_eq!(
-        shown(&progress(&[], 1, 11), Encoding::Octets),
-        "&{[] %!s(int=1) %!s(uint64=11)}"
-    );
+    assert_eq!(shown(&done, Encoding::TextLines), "&{[QmA] %!s(int=0) %!s(uint64=0)}\n");
+    assert_eq!(shown(&progress(&[], 1, 11), Encoding::Octets), "&{[] %!s(int=1) %!s(uint64=11)}");
     assert_eq!(shown(&progress(&[], 0, 0), Encoding::Json), "{}\n");
 }
 
@@ -61,10 +55,7 @@ fn embedded_members_are_flat_but_in_gos_text_form() {
         shown(&stat, Encoding::Xml),
         "<Stat><RepoSize>5</RepoSize><StorageMax>9</StorageMax><RepoPath>/r</RepoPath></Stat>"
     );
-    assert_eq!(
-        shown(&stat, Encoding::TextLines),
-        "&{{%!s(uint64=5) %!s(uint64=9)} /r}\n"
-    );
+    assert_eq!(shown(&stat, Encoding::TextLines), "&{{%!s(uint64=5) %!s(uint64=9)} /r}\n");
 }
 
 #[test]
@@ -76,10 +67,7 @@ fn a_link_is_an_object_in_json_alone() {
             optional("Error", Value::Text(String::new())),
         ],
     };
-    assert_eq!(
-        shown(&gc(Some("bafk")), Encoding::Json),
-        "{\"Key\":{\"/\":\"bafk\"}}\n"
-    );
+    assert_eq!(shown(&gc(Some("bafk")), Encoding::Json), "{\"Key\":{\"/\":\"bafk\"}}\n");
     assert_eq!(shown(&gc(None), Encoding::Json), "{\"Key\":null}\n");
     assert_eq!(
         shown(&gc(Some("bafk")), Encoding::Xml),

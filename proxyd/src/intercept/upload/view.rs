@@ -62,7 +62,10 @@ impl<'a> View<'a> {
         self.held.append(&mut self.partial);
         let is_error = |(name, _): &(String, Vec<u8>)| name.eq_ignore_ascii_case("X-Stream-Error");
         if observed.trailers().iter().any(is_error) {
-            warn!("Kubo failed in the middle of an upload; nothing was pinned in the cluster");
+            tokio::select! {
+                () = watch.failed() => {}
+                error = observed.failed() => return Err(broken(error)),
+            }
             return Ok(std::mem::take(&mut self.held));
         }
         tokio::select! {
