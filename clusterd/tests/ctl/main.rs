@@ -4,81 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod fake;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+
+use fake::{CHUNKED, Fake, Ran, chunk, reply};
 
 const CID: &str = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPBdX";
 const PEER: &str = "12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt";
-
-/// Plays clusterd: `answer` gets the request line and writes what it likes, then the connection ends.
-struct Fake {
-    socket: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Fake {
-    fn new(answer: impl Fn(&str, &mut UnixStream) + Send + 'static) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("control.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let head = head(&stream);
-                answer(head.lines().next().unwrap_or_default(), &mut stream);
-            }
-        });
-        Self { socket, _dir: dir }
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clusterdctl"));
-        command.arg("--socket").arg(&self.socket).args(words).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Ran {
-        Ran::from(self.command(words).output().unwrap())
-    }
-}
-
-/// Reads a request's head and, of its body, nothing that matters.
-fn head(stream: &UnixStream) -> String {
-    let lines = BufReader::new(stream).lines().map(Result::unwrap);
-    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-fn reply(stream: &mut UnixStream, status: u16, body: &str) {
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    stream.write_all((head + body).as_bytes()).unwrap();
-}
-
-fn chunk(stream: &mut UnixStream, body: &str) -> std::io::Result<()> {
-    write!(stream, "{:x}\r\n{body}\r\n", body.len())
-}
-
-const CHUNKED: &[u8] =
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
 
 fn info(status: &str) -> String {
     format!(
