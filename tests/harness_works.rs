@@ -9,19 +9,11 @@ use harness::stack::temporary_directory;
 fn a_kubo_answers_stops_and_comes_back_at_the_same_port() {
     let directory = temporary_directory().unwrap();
     let mut kubo = Kubo::start_in(directory.path()).unwrap();
-    let before = kubo
-        .ipfs(directory.path())
-        .ok(&["id", "-f", "<id>"])
-        .unwrap();
+    let before = kubo.ipfs(directory.path()).ok(&["id", "-f", "<id>"]).unwrap();
     kubo.stop().unwrap();
     assert!(Client::tcp(kubo.port()).post("/api/v0/id").is_err());
     kubo.start().unwrap();
-    assert_eq!(
-        kubo.ipfs(directory.path())
-            .ok(&["id", "-f", "<id>"])
-            .unwrap(),
-        before
-    );
+    assert_eq!(kubo.ipfs(directory.path()).ok(&["id", "-f", "<id>"]).unwrap(), before);
 }
 
 /// The calls that other tests rely on mean what they should, shown on a Kubo alone.
@@ -38,8 +30,5 @@ fn the_rpc_calls_do_what_they_say() {
     rpc::pin_rm(&client, &pinned).unwrap();
     let listed = rpc::pin_ls(&client).unwrap();
     assert!(listed.contains(&later) && !listed.contains(&pinned));
-    assert!(
-        rpc::pin_rm(&client, &pinned).is_err(),
-        "it is not pinned any more"
-    );
+    assert!(rpc::pin_rm(&client, &pinned).is_err(), "it is not pinned any more");
 }

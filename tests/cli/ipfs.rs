@@ -29,18 +29,8 @@ impl Sides {
 fn seen(said: &Said) -> (Option<i32>, Vec<String>, Vec<String>) {
     let mut output: Vec<String> = said.stdout.lines().map(str::to_owned).collect();
     output.sort();
-    let last_drawn = |line: &str| {
-        line.rsplit('\r')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
-    };
-    let errors = said
-        .stderr
-        .lines()
-        .map(last_drawn)
-        .filter(|line| line.contains("Error"));
+    let last_drawn = |line: &str| line.rsplit('\r').next().unwrap_or_default().trim().to_owned();
+    let errors = said.stderr.lines().map(last_drawn).filter(|line| line.contains("Error"));
     (said.code, output, errors.collect())
 }
 
@@ -62,11 +52,7 @@ fn write_files(directory: &Path) {
 
 /// A fresh Kubo pins the empty directory of its own accord; that pin is none of the cluster's.
 fn forget_first_pins(kubo: &Ipfs) {
-    for cid in kubo
-        .ok(&["pin", "ls", "--type=recursive", "-q"])
-        .unwrap()
-        .lines()
-    {
+    for cid in kubo.ok(&["pin", "ls", "--type=recursive", "-q"]).unwrap().lines() {
         kubo.ok(&["pin", "rm", cid]).unwrap();
     }
 }
@@ -80,10 +66,7 @@ fn the_commands_of_a_user_say_the_same_as_against_kubo_alone() {
     forget_first_pins(&kubo.ipfs(alone.path()));
     write_files(stack.directory());
     write_files(alone.path());
-    let sides = Sides {
-        ours: stack.ipfs(),
-        kubo: kubo.ipfs(alone.path()),
-    };
+    let sides = Sides { ours: stack.ipfs(), kubo: kubo.ipfs(alone.path()) };
 
     let added = sides.same(&["add", "-r", "site"]);
     let site = added.lines().last().unwrap().split(' ').nth(1).unwrap();
@@ -92,13 +75,7 @@ fn the_commands_of_a_user_say_the_same_as_against_kubo_alone() {
     let (one, two) = (one.trim(), two.trim());
     sides.same(&["pin", "ls", "--type=recursive", "-q"]);
     sides.same(&["pin", "add", one, two]);
-    sides.same(&[
-        "pin",
-        "add",
-        "--name=a name",
-        "--recursive=false",
-        &format!("{site}/below"),
-    ]);
+    sides.same(&["pin", "add", "--name=a name", "--recursive=false", &format!("{site}/below")]);
     sides.same(&["pin", "ls"]);
     sides.same(&["pin", "ls", "--stream", "--names"]);
     sides.same(&["pin", "ls", "--type=recursive", "-q"]);
@@ -134,17 +111,9 @@ fn same_download(sides: &Sides, site: &str, ours: &Path, alone: &Path) {
 
 /// `dag export` gives the same bytes, and `dag import` pins their root.
 fn same_car(sides: &Sides, site: &str, ours: &Path, alone: &Path) {
-    let car = |ipfs: &Ipfs| {
-        ipfs.command(&["dag", "export", site])
-            .output()
-            .unwrap()
-            .stdout
-    };
+    let car = |ipfs: &Ipfs| ipfs.command(&["dag", "export", site]).output().unwrap().stdout;
     let (our_car, kubo_car) = (car(&sides.ours), car(&sides.kubo));
-    assert!(
-        our_car.len() > 2_400_000 && our_car == kubo_car,
-        "the CARs differ"
-    );
+    assert!(our_car.len() > 2_400_000 && our_car == kubo_car, "the CARs differ");
     sides.same(&["pin", "rm", site]);
     fs::write(ours.join("site.car"), our_car).unwrap();
     fs::write(alone.join("site.car"), kubo_car).unwrap();
@@ -157,18 +126,10 @@ fn what_describes_this_machine_is_what_its_own_kubo_says() {
     let stack = Stack::start().unwrap();
     let neighbour = temporary_directory().unwrap();
     let kubo = Kubo::start_in(neighbour.path()).unwrap();
-    let address = kubo
-        .ipfs(neighbour.path())
-        .ok(&["id", "-f", "<addrs>"])
-        .unwrap();
+    let address = kubo.ipfs(neighbour.path()).ok(&["id", "-f", "<addrs>"]).unwrap();
     let direct = stack.kubo.ipfs(stack.directory());
-    direct
-        .ok(&["swarm", "connect", address.lines().next().unwrap()])
-        .unwrap();
-    let sides = Sides {
-        ours: stack.ipfs(),
-        kubo: direct,
-    };
+    direct.ok(&["swarm", "connect", address.lines().next().unwrap()]).unwrap();
+    let sides = Sides { ours: stack.ipfs(), kubo: direct };
     sides.same(&["id"]);
     assert!(!sides.same(&["swarm", "peers"]).is_empty());
     sides.same(&["repo", "stat"]);

@@ -14,11 +14,7 @@ fn every_file_opens_with_its_job() {
     for source in MEMBERS.into_iter().flat_map(sources) {
         let first = source.text.lines().next().unwrap_or_default();
         let job = first.strip_prefix("//! ").unwrap_or_default();
-        assert!(
-            job.len() > 10,
-            "{} opens with {first:?} instead of its job",
-            source.path
-        );
+        assert!(job.len() > 10, "{} opens with {first:?} instead of its job", source.path);
     }
 }
 
@@ -29,11 +25,7 @@ fn no_file_is_longer_than_300_lines_without_its_tests() {
             continue;
         }
         let lines = source.without_tests().lines().count();
-        assert!(
-            lines <= LINES_MAX,
-            "{} has {lines} lines: split it",
-            source.path
-        );
+        assert!(lines <= LINES_MAX, "{} has {lines} lines: split it", source.path);
     }
 }
 
@@ -48,15 +40,10 @@ fn no_file_names_a_place_of_the_machine_it_was_written_on() {
         for place in &places {
             let found = text.lines().find(|line| {
                 line.split_whitespace().any(|word| {
-                    word.trim_start_matches(['"', '\'', '`', '('])
-                        .starts_with(place.as_str())
+                    word.trim_start_matches(['"', '\'', '`', '(']).starts_with(place.as_str())
                 })
             });
-            assert!(
-                found.is_none(),
-                "{} names {place}: {found:?}",
-                path.display()
-            );
+            assert!(found.is_none(), "{} names {place}: {found:?}", path.display());
         }
     }
 }

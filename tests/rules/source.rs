@@ -14,10 +14,7 @@ pub(super) struct Source {
 impl Source {
     /// The part before the inline tests.
     pub(super) fn without_tests(&self) -> &str {
-        self.text
-            .split("\n#[cfg(test)]\n")
-            .next()
-            .unwrap_or_default()
+        self.text.split("\n#[cfg(test)]\n").next().unwrap_or_default()
     }
 
     /// Every path with `::` in it that the code names, those in the groups of `use` written out.
@@ -28,9 +25,7 @@ impl Source {
             .map(|line| without_comment(line).to_owned() + "\n")
             .collect();
         let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-        let inline = code
-            .split(|c| !is_path(c))
-            .filter(|word| word.contains("::"));
+        let inline = code.split(|c| !is_path(c)).filter(|word| word.contains("::"));
         let mut paths: Vec<String> = inline.map(str::to_owned).collect();
         for (at, _) in code.match_indices("use ") {
             let is_statement = code[..at].ends_with([' ', '\n', '\t']) || at == 0;
@@ -50,10 +45,7 @@ fn without_comment(line: &str) -> &str {
 fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, group)) = tree.split_once('{') else {
-        paths.push(format!(
-            "{prefix}{}",
-            tree.split(" as ").next().unwrap_or_default().trim()
-        ));
+        paths.push(format!("{prefix}{}", tree.split(" as ").next().unwrap_or_default().trim()));
         return;
     };
     let prefix = format!("{prefix}{}", head.trim());
@@ -86,21 +78,11 @@ pub(super) fn sources(top: &str) -> Vec<Source> {
     let mut found = Vec::new();
     for path in files(&root.join(top)) {
         if path.extension().is_some_and(|extension| extension == "rs") {
-            let relative = path
-                .strip_prefix(&root)
-                .unwrap()
-                .to_string_lossy()
-                .into_owned();
-            found.push(Source {
-                path: relative,
-                text: fs::read_to_string(&path).unwrap(),
-            });
+            let relative = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            found.push(Source { path: relative, text: fs::read_to_string(&path).unwrap() });
         }
     }
-    assert!(
-        !found.is_empty(),
-        "no Rust file below {top}: has the directory moved?"
-    );
+    assert!(!found.is_empty(), "no Rust file below {top}: has the directory moved?");
     found
 }
 
@@ -126,21 +108,10 @@ pub(super) fn files(directory: &Path) -> Vec<PathBuf> {
 fn groups_of_use_are_written_out() {
     let text =
         "use crate::{net::{gossip, task as t}, ipfs};\nfn f() { crate::store::x() } // a::b\n";
-    let source = Source {
-        path: String::new(),
-        text: text.to_owned(),
-    };
+    let source = Source { path: String::new(), text: text.to_owned() };
     let paths = source.paths();
-    for path in [
-        "crate::net::gossip",
-        "crate::net::task",
-        "crate::ipfs",
-        "crate::store::x",
-    ] {
-        assert!(
-            paths.iter().any(|found| found == path),
-            "{path} is not in {paths:?}"
-        );
+    for path in ["crate::net::gossip", "crate::net::task", "crate::ipfs", "crate::store::x"] {
+        assert!(paths.iter().any(|found| found == path), "{path} is not in {paths:?}");
     }
     assert!(!paths.iter().any(|found| found == "a::b"));
 }
