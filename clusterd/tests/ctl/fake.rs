@@ -54,8 +54,8 @@ impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
-            pub(crate) out: String::from_utf8(output.stdout).unwrap(),
-            pub(crate) err: String::from_utf8(output.stderr).unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
         }
     }
 }
