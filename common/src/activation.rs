@@ -1,9 +1,6 @@
 //! Listening sockets handed over by the service manager, by name. The one file with `unsafe`.
 
-#![expect(
-    unsafe_code,
-    reason = "an inherited descriptor is only a number; somebody must own it"
-)]
+#![expect(unsafe_code, reason = "an inherited descriptor is only a number; somebody must own it")]
 
 use std::io;
 use std::net::TcpListener;
@@ -60,9 +57,7 @@ pub enum ActivationError {
 /// [`ActivationError`] when a descriptor is no listening stream socket.
 pub fn take() -> Result<Vec<Handed>, ActivationError> {
     let descriptors = sd_notify::listen_fds_with_names().map_err(ActivationError::Environment)?;
-    descriptors
-        .map(|(descriptor, name)| adopt(descriptor, name))
-        .collect()
+    descriptors.map(|(descriptor, name)| adopt(descriptor, name)).collect()
 }
 
 fn adopt(descriptor: i32, name: String) -> Result<Handed, ActivationError> {
@@ -71,11 +66,7 @@ fn adopt(descriptor: i32, name: String) -> Result<Handed, ActivationError> {
     let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
     match listener(owned) {
         Ok(listener) => Ok(Handed { name, listener }),
-        Err(reason) => Err(ActivationError::Unfit {
-            descriptor,
-            name,
-            reason: reason.to_string(),
-        }),
+        Err(reason) => Err(ActivationError::Unfit { descriptor, name, reason: reason.to_string() }),
     }
 }
 

@@ -26,11 +26,7 @@ impl DaemonArgs {
         match Self::read(name, about, version, std::env::args_os()) {
             Ok(args) => args,
             Err(error) => {
-                let code = if error.use_stderr() {
-                    exit::USAGE
-                } else {
-                    exit::OK
-                };
+                let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
                 // Nothing is left to do when the terminal is gone.
                 drop(error.print());
                 std::process::exit(code);
@@ -44,10 +40,8 @@ impl DaemonArgs {
         version: &'static str,
         words: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, clap::Error> {
-        let command = <Self as clap::CommandFactory>::command()
-            .name(name)
-            .about(about)
-            .version(version);
+        let command =
+            <Self as clap::CommandFactory>::command().name(name).about(about).version(version);
         let matches = command.try_get_matches_from(words)?;
         <Self as clap::FromArgMatches>::from_arg_matches(&matches)
     }
@@ -64,13 +58,7 @@ mod tests {
     #[test]
     fn a_config_file_and_check_are_all_there_is() {
         let args = read(&["proxyd", "--config", "/etc/x.toml", "--check"]).unwrap();
-        assert_eq!(
-            args,
-            DaemonArgs {
-                config: Some("/etc/x.toml".into()),
-                check: true
-            }
-        );
+        assert_eq!(args, DaemonArgs { config: Some("/etc/x.toml".into()), check: true });
         assert!(read(&["proxyd", "--port", "1"]).unwrap_err().use_stderr());
         assert!(!read(&["proxyd", "--version"]).unwrap_err().use_stderr());
     }

@@ -44,20 +44,12 @@ struct Fault {
 impl Faults {
     /// Notes a mistake at a place (byte range, from `toml::Spanned`): what is wrong, and what to do.
     pub fn add(&mut self, span: Range<usize>, message: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Fault {
-            span: Some(span),
-            message: message.into(),
-            fix: fix.into(),
-        });
+        self.0.push(Fault { span: Some(span), message: message.into(), fix: fix.into() });
     }
 
     /// Notes a mistake that has no place of its own, such as a missing pair.
     pub fn add_general(&mut self, message: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Fault {
-            span: None,
-            message: message.into(),
-            fix: fix.into(),
-        });
+        self.0.push(Fault { span: None, message: message.into(), fix: fix.into() });
     }
 
     /// Whether nothing was noted.
@@ -68,11 +60,7 @@ impl Faults {
 
     fn render(&self, path: &Path, text: &str) -> String {
         let path = path.display().to_string();
-        let rendered: Vec<String> = self
-            .0
-            .iter()
-            .map(|fault| fault.render(&path, text))
-            .collect();
+        let rendered: Vec<String> = self.0.iter().map(|fault| fault.render(&path, text)).collect();
         rendered.join("\n")
     }
 }
@@ -114,10 +102,9 @@ where
     let path = given.unwrap_or(default);
     let text = match read(path) {
         Err(source) if given.is_none() && source.kind() == io::ErrorKind::NotFound => String::new(),
-        other => other.map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?,
+        other => {
+            other.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
+        }
     };
     parse(path, &text, check)
 }
@@ -148,9 +135,7 @@ where
     };
     match checked {
         Some(checked) if faults.is_empty() => Ok(checked),
-        _ => Err(ConfigError::Faulty {
-            report: faults.render(path, text),
-        }),
+        _ => Err(ConfigError::Faulty { report: faults.render(path, text) }),
     }
 }
 
@@ -189,22 +174,14 @@ mod tests {
     }
 
     fn faulty(text: &str) -> String {
-        parse(Path::new("x.toml"), text, check)
-            .unwrap_err()
-            .to_string()
+        parse(Path::new("x.toml"), text, check).unwrap_err().to_string()
     }
 
     #[test]
     fn a_mistake_is_shown_with_its_line_and_what_to_do() {
         let report = faulty("# ports\nport = 99999\n");
-        assert!(
-            report.contains("no such port") && report.contains("x.toml:2:8"),
-            "{report}"
-        );
-        assert!(
-            report.contains("^^^^^") && report.contains("use a number"),
-            "{report}"
-        );
+        assert!(report.contains("no such port") && report.contains("x.toml:2:8"), "{report}");
+        assert!(report.contains("^^^^^") && report.contains("use a number"), "{report}");
     }
 
     #[test]
@@ -218,10 +195,6 @@ mod tests {
         let missing = Path::new("/nonexistent/x.toml");
         assert_eq!(load(None, missing, check).unwrap(), 9095);
         let error = load(Some(missing), missing, check).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot read the configuration file /nonexistent")
-        );
+        assert!(error.to_string().starts_with("cannot read the configuration file /nonexistent"));
     }
 }

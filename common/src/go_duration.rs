@@ -63,9 +63,7 @@ fn term<'a>(rest: &'a str, text: &str) -> Result<(i128, &'a str), GoDurationErro
     if whole.is_empty() && fraction.is_empty() {
         return Err(invalid());
     }
-    let unit_len = after
-        .find(|c: char| c == '.' || c.is_ascii_digit())
-        .unwrap_or(after.len());
+    let unit_len = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
     let (unit, tail) = after.split_at(unit_len);
     let scale = match unit {
         "" => return Err(GoDurationError::MissingUnit(text.to_owned())),
@@ -87,20 +85,13 @@ fn term<'a>(rest: &'a str, text: &str) -> Result<(i128, &'a str), GoDurationErro
     };
     // 18 digits are finer than a nanosecond of an hour; Go too drops what does not fit.
     let fraction = &fraction[..fraction.len().min(18)];
-    let parts: i128 = if fraction.is_empty() {
-        0
-    } else {
-        fraction.parse().unwrap_or(0)
-    };
+    let parts: i128 = if fraction.is_empty() { 0 } else { fraction.parse().unwrap_or(0) };
     let denominator = (0..fraction.len()).fold(1_i128, |n, _| n * 10);
     Ok((whole * scale + parts * scale / denominator, tail))
 }
 
 fn digits(text: &str) -> (&str, &str) {
-    text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    )
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -136,14 +127,8 @@ mod tests {
             ("3", "time: missing unit in duration \"3\""),
             ("3d", "time: unknown unit \"d\" in duration \"3d\""),
             ("1h 5m", "time: unknown unit \"h \" in duration \"1h 5m\""),
-            (
-                "9223372036854775808ns",
-                "time: invalid duration \"9223372036854775808ns\"",
-            ),
-            (
-                "99999999999999999999ns",
-                "time: invalid duration \"99999999999999999999ns\"",
-            ),
+            ("9223372036854775808ns", "time: invalid duration \"9223372036854775808ns\""),
+            ("99999999999999999999ns", "time: invalid duration \"99999999999999999999ns\""),
             ("3000000h", "time: invalid duration \"3000000h\""),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), words);

@@ -234,28 +234,15 @@ mod tests {
     #[test]
     fn factors_that_mean_nothing_are_refused_when_asked_for() {
         for (min, max) in [(-1, 2), (3, 2), (0, 1), (-2, -2), (1, 70_000)] {
-            assert_eq!(
-                Replication::from_factors(min, max),
-                Err(ReplicationError { min, max })
-            );
+            assert_eq!(Replication::from_factors(min, max), Err(ReplicationError { min, max }));
         }
         assert_eq!(Replication::from_factors(0, 0), Ok(None));
-        assert_eq!(
-            Replication::from_factors(-1, -1),
-            Ok(Some(Replication::Everywhere))
-        );
+        assert_eq!(Replication::from_factors(-1, -1), Ok(Some(Replication::Everywhere)));
     }
 
     #[test]
     fn stored_factors_survive_whatever_they_are() {
-        for (min, max) in [
-            (-1, -1),
-            (1, 3),
-            (-1, 2),
-            (0, 0),
-            (5, 2),
-            (i32::MIN, i32::MAX),
-        ] {
+        for (min, max) in [(-1, -1), (1, 3), (-1, 2), (0, 0), (5, 2), (i32::MIN, i32::MAX)] {
             assert_eq!(Replication::from_stored(min, max).factors(), (min, max));
         }
     }

@@ -49,18 +49,11 @@ pub fn undescribed<R: DeserializeOwned>(shipped: &str) -> Vec<String> {
             }
             // A setting without a default is shown as an example, in a comment.
             let line = line.strip_prefix("# ").unwrap_or(line);
-            current == table
-                && line
-                    .strip_prefix(key)
-                    .is_some_and(|rest| rest.starts_with(" ="))
+            current == table && line.strip_prefix(key).is_some_and(|rest| rest.starts_with(" ="))
         })
     };
-    let missing = settings::<R>(shipped)
-        .into_iter()
-        .filter(|(table, key)| !described(table, key));
-    missing
-        .map(|(table, key)| format!("{table}.{key}"))
-        .collect()
+    let missing = settings::<R>(shipped).into_iter().filter(|(table, key)| !described(table, key));
+    missing.map(|(table, key)| format!("{table}.{key}")).collect()
 }
 
 /// The settings that a man page (troff, man macros) has no entry for, as `table.key`. An entry is a
@@ -76,12 +69,8 @@ pub fn unexplained<R: DeserializeOwned>(shipped: &str, page: &str) -> Vec<String
             current == table && line == format!(".B {key}")
         })
     };
-    let missing = settings::<R>(shipped)
-        .into_iter()
-        .filter(|(table, key)| !explained(table, key));
-    missing
-        .map(|(table, key)| format!("{table}.{key}"))
-        .collect()
+    let missing = settings::<R>(shipped).into_iter().filter(|(table, key)| !explained(table, key));
+    missing.map(|(table, key)| format!("{table}.{key}")).collect()
 }
 
 /// What one table admits; empty when it admits everything, or the text is faulty already.
@@ -91,10 +80,7 @@ fn keys<R: DeserializeOwned>(header: &str) -> Vec<String> {
     };
     // unknown field `x`, expected one of `a`, `b`
     let words = error.message().split('`').skip(1).step_by(2);
-    words
-        .filter(|word| *word != STRANGER)
-        .map(str::to_owned)
-        .collect()
+    words.filter(|word| *word != STRANGER).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -123,14 +109,8 @@ mod tests {
     fn a_setting_left_out_is_found_at_its_table() {
         let full = "# words = here\n#one = 1\n# two = 2\n#[inner]\n#one = 3\n";
         assert_eq!(undescribed::<Raw>(full), Vec::<String>::new());
-        assert_eq!(
-            undescribed::<Raw>("#one = 1\n# two = 2\n#[inner]\n"),
-            ["inner.one"]
-        );
-        assert_eq!(
-            undescribed::<Raw>("#two = 1\n#[inner]\n#one = 1\n"),
-            [".one"]
-        );
+        assert_eq!(undescribed::<Raw>("#one = 1\n# two = 2\n#[inner]\n"), ["inner.one"]);
+        assert_eq!(undescribed::<Raw>("#two = 1\n#[inner]\n#one = 1\n"), [".one"]);
         let page = ".TP\n.B one\n.TP\n.B two\n.SS [inner]\n.TP\n.B one\n";
         assert_eq!(unexplained::<Raw>(full, page), Vec::<String>::new());
         assert_eq!(
@@ -141,9 +121,6 @@ mod tests {
 
     #[test]
     fn prose_stays_a_comment() {
-        assert_eq!(
-            uncommented("# a = 1\n#b = 2\n#[c]\n"),
-            "# a = 1\nb = 2\n[c]"
-        );
+        assert_eq!(uncommented("# a = 1\n#b = 2\n#[c]\n"), "# a = 1\nb = 2\n[c]");
     }
 }

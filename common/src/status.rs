@@ -103,11 +103,7 @@ impl StatusFilter {
     /// The first word that is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut bits = 0;
-        for word in text
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-        {
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             bits |= match word {
                 "error" => {
                     PinStatus::ClusterError.bit()
@@ -141,10 +137,7 @@ mod tests {
         let bits: Vec<u16> = PinStatus::ALL.map(PinStatus::bit).to_vec();
         assert_eq!(bits, (1..=12).map(|n| 1 << n).collect::<Vec<_>>());
         for status in PinStatus::ALL {
-            assert_eq!(
-                serde_json::to_string(&status).unwrap(),
-                format!("\"{}\"", status.as_str())
-            );
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{}\"", status.as_str()));
         }
     }
 
@@ -156,9 +149,6 @@ mod tests {
         assert!(StatusFilter::default().admits(PinStatus::Remote));
         assert_eq!(StatusFilter::parse("pinned,pined"), Err("pined".to_owned()));
         assert!(StatusFilter::parse(StatusFilter::WORDS).is_ok());
-        assert_eq!(
-            StatusFilter::WORDS.split(", ").count(),
-            PinStatus::ALL.len() + 2
-        );
+        assert_eq!(StatusFilter::WORDS.split(", ").count(), PinStatus::ALL.len() + 2);
     }
 }

@@ -32,10 +32,7 @@ impl Seconds {
             "d" => 86_400_000,
             _ => return Err(SECONDS_FORM),
         };
-        number
-            .checked_mul(millis)
-            .map(|n| Self(Duration::from_millis(n)))
-            .ok_or(SECONDS_FORM)
+        number.checked_mul(millis).map(|n| Self(Duration::from_millis(n))).ok_or(SECONDS_FORM)
     }
 }
 
@@ -94,25 +91,10 @@ mod tests {
     #[test]
     fn units_are_needed_and_exact() {
         assert_eq!(Seconds::parse("2m").unwrap().0, Duration::from_secs(120));
-        assert_eq!(
-            Seconds::parse("500 ms").unwrap().0,
-            Duration::from_millis(500)
-        );
+        assert_eq!(Seconds::parse("500 ms").unwrap().0, Duration::from_millis(500));
         assert_eq!(ByteSize::parse("10GiB").unwrap().0, 10 << 30);
-        for bad in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "10gb",
-            "1 parsec",
-            "99999999999999999999s",
-        ] {
-            assert!(
-                Seconds::parse(bad).is_err() && ByteSize::parse(bad).is_err(),
-                "{bad}"
-            );
+        for bad in ["", "30", "s", "-1s", "1.5s", "10gb", "1 parsec", "99999999999999999999s"] {
+            assert!(Seconds::parse(bad).is_err() && ByteSize::parse(bad).is_err(), "{bad}");
         }
         assert!(ByteSize::parse("99999999TiB").is_err());
     }

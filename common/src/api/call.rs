@@ -29,20 +29,14 @@ impl Call {
             })
             .collect::<Vec<_>>()
             .join("/");
-        Self {
-            route,
-            target,
-            body: Bytes::new(),
-            repeat: route.method == "GET",
-        }
+        Self { route, target, body: Bytes::new(), repeat: route.method == "GET" }
     }
 
     /// Adds query parameters; pairs are encoded here.
     #[must_use]
     pub fn query<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         for (key, value) in pairs {
-            self.target
-                .push(if self.target.contains('?') { '&' } else { '?' });
+            self.target.push(if self.target.contains('?') { '&' } else { '?' });
             self.target.push_str(&encode(key));
             self.target.push('=');
             self.target.push_str(&encode(value));
@@ -56,9 +50,7 @@ impl Call {
     /// [`ClientError::Unsendable`] when the value has no JSON form.
     pub fn json(mut self, value: &impl Serialize) -> Result<Self, ClientError> {
         self.body = serde_json::to_vec(value)
-            .map_err(|e| ClientError::Unsendable {
-                reason: e.to_string(),
-            })?
+            .map_err(|e| ClientError::Unsendable { reason: e.to_string() })?
             .into();
         Ok(self)
     }
@@ -74,11 +66,8 @@ impl Call {
 
 /// Everything but letters, digits and `-._~` is encoded.
 fn encode(text: &str) -> String {
-    const KEEP: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const KEEP: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encoding::utf8_percent_encode(text, KEEP).to_string()
 }
 
@@ -91,9 +80,6 @@ mod tests {
     fn segments_and_queries_are_encoded() {
         let call = Call::new(api::PIN_PATH, &["ipfs", "Qm/a b"])
             .query([("name", "ä&b"), ("mode", "direct")]);
-        assert_eq!(
-            call.target,
-            "/pins/ipfs/Qm%2Fa%20b?name=%C3%A4%26b&mode=direct"
-        );
+        assert_eq!(call.target, "/pins/ipfs/Qm%2Fa%20b?name=%C3%A4%26b&mode=direct");
     }
 }

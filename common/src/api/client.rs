@@ -90,17 +90,8 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .build(UnixConnector);
         // The connector reads the socket's path out of the authority, in hex.
-        let authority = socket
-            .to_string_lossy()
-            .bytes()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        Self {
-            socket: socket.to_owned(),
-            authority,
-            patience,
-            http,
-        }
+        let authority = socket.to_string_lossy().bytes().map(|b| format!("{b:02x}")).collect();
+        Self { socket: socket.to_owned(), authority, patience, http }
     }
 
     /// Sends a call and waits for the head of its answer; there is no limit on that wait, so the
@@ -111,9 +102,7 @@ impl Client {
     pub async fn send(&self, call: &Call) -> Result<Reply, ClientError> {
         let until = Instant::now() + self.patience;
         loop {
-            let body = Full::new(call.body.clone())
-                .map_err(|never| match never {})
-                .boxed_unsync();
+            let body = Full::new(call.body.clone()).map_err(|never| match never {}).boxed_unsync();
             let error = match self.send_once(call, body).await {
                 Err(error) => error,
                 answer => return answer,
@@ -144,57 +133,36 @@ impl Client {
             .header(HOST, "clusterd")
             .header(CONTENT_TYPE, "application/json")
             .body(body)
-            .map_err(|e| ClientError::Unsendable {
-                reason: e.to_string(),
-            })?;
-        let answer = self
-            .http
-            .request(request)
-            .await
-            .map_err(|error| self.lost(&error))?;
-        let reply = Reply {
-            status: answer.status().as_u16(),
-            body: answer.into_body(),
-        };
+            .map_err(|e| ClientError::Unsendable { reason: e.to_string() })?;
+        let answer = self.http.request(request).await.map_err(|error| self.lost(&error))?;
+        let reply = Reply { status: answer.status().as_u16(), body: answer.into_body() };
         if (200..300).contains(&reply.status) {
             return Ok(reply);
         }
         let status = reply.status;
         Err(match reply.json::<ApiError>().await {
             Ok(error) => ClientError::Refused(error),
-            Err(_) => ClientError::Unintelligible {
-                reason: format!("HTTP status {status}"),
-            },
+            Err(_) => ClientError::Unintelligible { reason: format!("HTTP status {status}") },
         })
     }
 
     fn lost(&self, error: &legacy::Error) -> ClientError {
         if !error.is_connect() {
-            return ClientError::Broken {
-                reason: causes(error),
-            };
+            return ClientError::Broken { reason: causes(error) };
         }
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
             if let Some(io) = inner.downcast_ref::<io::Error>() {
                 if io.kind() == io::ErrorKind::PermissionDenied {
-                    return ClientError::Denied {
-                        socket: self.socket.clone(),
-                    };
+                    return ClientError::Denied { socket: self.socket.clone() };
                 }
                 let source = io::Error::new(io.kind(), io.to_string());
-                return ClientError::Unreachable {
-                    socket: self.socket.clone(),
-                    source,
-                };
+                return ClientError::Unreachable { socket: self.socket.clone(), source };
             }
             cause = inner.source();
         }
         let source = io::Error::other(causes(error));
-        ClientError::Unreachable {
-            socket: self.socket.clone(),
-            source,
-        }
+        ClientError::Unreachable { socket: self.socket.clone(), source }
     }
 }
 

@@ -92,30 +92,19 @@ mod tests {
 
     #[test]
     fn events_are_one_short_object_a_line() {
-        let counts = ImportCounts {
-            written: 2,
-            unchanged: 1,
-        };
+        let counts = ImportCounts { written: 2, unchanged: 1 };
         assert_eq!(
             serde_json::to_string(&ImportEvent::Progress(counts)).unwrap(),
             r#"{"progress":{"written":2,"unchanged":1}}"#
         );
-        let done = AdoptEvent::Done {
-            adopted: 3,
-            known: 4,
-        };
-        assert_eq!(
-            serde_json::to_string(&done).unwrap(),
-            r#"{"done":{"adopted":3,"known":4}}"#
-        );
+        let done = AdoptEvent::Done { adopted: 3, known: 4 };
+        assert_eq!(serde_json::to_string(&done).unwrap(), r#"{"done":{"adopted":3,"known":4}}"#);
     }
 
     #[test]
     fn a_summary_survives_its_json() {
-        let summary = Summary {
-            unsettled: BTreeMap::from([(PinStatus::PinError, 2)]),
-            ..Summary::default()
-        };
+        let summary =
+            Summary { unsettled: BTreeMap::from([(PinStatus::PinError, 2)]), ..Summary::default() };
         let text = serde_json::to_string(&summary).unwrap();
         assert!(text.contains(r#""unsettled":{"pin_error":2}"#), "{text}");
         assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);

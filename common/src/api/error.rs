@@ -73,10 +73,6 @@ impl ApiError {
     /// An error of a kind, with its words.
     #[must_use]
     pub fn new(reason: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            status: reason.http_status(),
-            message: message.into(),
-            reason,
-        }
+        Self { status: reason.http_status(), message: message.into(), reason }
     }
 }

@@ -13,10 +13,10 @@ pub mod options;
 pub mod peers;
 pub mod pins;
 pub mod proxy;
-pub mod repo;
-pub mod time;
 #[cfg(feature = "io")]
 pub mod reply;
+pub mod repo;
+pub mod time;
 
 /// Who may call a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,16 +44,12 @@ impl PinOptions {
     pub fn from_query(query: &[(String, String)], now: u64) -> Result<Self, ApiError> {
         let get = |name: &str| {
             let found = query.iter().find(|(key, _)| key == name);
-            found
-                .map(|(_, value)| value.as_str())
-                .filter(|value| !value.is_empty())
+            found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
         };
         let mut metadata = BTreeMap::new();
         for (key, value) in query {
             if let Some(key) = key.strip_prefix(META).filter(|key| !key.is_empty()) {
-                metadata
-                    .entry(key.to_owned())
-                    .or_insert_with(|| value.clone());
+                metadata.entry(key.to_owned()).or_insert_with(|| value.clone());
             }
         }
         Ok(Self {
@@ -63,14 +59,11 @@ impl PinOptions {
                 None | Some("recursive") => PinMode::Recursive,
                 Some("direct") => PinMode::Direct,
                 Some(other) => {
-                    return Err(bad(format!(
-                        "mode {other:?} is neither recursive nor direct"
-                    )));
+                    return Err(bad(format!("mode {other:?} is neither recursive nor direct")));
                 }
             },
             user_allocations: list(get("user-allocations"), |peer: &str| {
-                peer.parse()
-                    .map_err(|e| bad(format!("parameter user-allocations: {e}: {peer:?}")))
+                peer.parse().map_err(|e| bad(format!("parameter user-allocations: {e}: {peer:?}")))
             })?,
             expires_at: expiry(get("expire-at"), get("expire-in"), now)?,
             metadata,
@@ -102,10 +95,7 @@ impl PinOptions {
         };
         add("user-allocations", comma_list(&self.user_allocations));
         let expiry = self.expires_at.map(WireTime::from_seconds);
-        add(
-            "expire-at",
-            expiry.map(|time| time.to_string()).unwrap_or_default(),
-        );
+        add("expire-at", expiry.map(|time| time.to_string()).unwrap_or_default());
         let from = self.update_from.map(|cid| cid.to_string());
         add("pin-update", from.unwrap_or_default());
         add("origins", comma_list(&self.origins));
@@ -126,8 +116,7 @@ fn replication<'a>(
     let factor = |name: &str| {
         let text = get("replication").or_else(|| get(name));
         text.map_or(Ok(0), |text| {
-            text.parse::<i32>()
-                .map_err(|_| bad(format!("parameter {name} invalid")))
+            text.parse::<i32>().map_err(|_| bad(format!("parameter {name} invalid")))
         })
     };
     Replication::from_factors(factor("replication-min")?, factor("replication-max")?)
@@ -139,9 +128,7 @@ fn expiry(at: Option<&str>, within: Option<&str>, now: u64) -> Result<Option<u64
         let time =
             WireTime::parse(at).map_err(|e| bad(format!("expire-at cannot be parsed: {e}")))?;
         // A time before 1970 becomes the first second, which is over as well.
-        return Ok(time
-            .seconds()
-            .map(|seconds| u64::try_from(seconds).unwrap_or(0).max(1)));
+        return Ok(time.seconds().map(|seconds| u64::try_from(seconds).unwrap_or(0).max(1)));
     }
     let Some(within) = within else {
         return Ok(None);
@@ -155,13 +142,10 @@ fn expiry(at: Option<&str>, within: Option<&str>, now: u64) -> Result<Option<u64
 }
 
 fn origin(text: &str) -> Result<Multiaddr, ApiError> {
-    let address: Multiaddr = text
-        .parse()
-        .map_err(|e| bad(format!("error decoding multiaddress {text:?}: {e}")))?;
+    let address: Multiaddr =
+        text.parse().map_err(|e| bad(format!("error decoding multiaddress {text:?}: {e}")))?;
     if !address.iter().any(|part| matches!(part, Protocol::P2p(_))) {
-        return Err(bad(format!(
-            "multiaddress does not contain peer ID: {text}"
-        )));
+        return Err(bad(format!("multiaddress does not contain peer ID: {text}")));
     }
     Ok(address)
 }
@@ -170,17 +154,11 @@ fn list<T>(
     text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, ApiError>,
 ) -> Result<Vec<T>, ApiError> {
-    text.map_or(Ok(Vec::new()), |text| {
-        text.split(',').map(|item| parse(item.trim())).collect()
-    })
+    text.map_or(Ok(Vec::new()), |text| text.split(',').map(|item| parse(item.trim())).collect())
 }
 
 fn comma_list<T: ToString>(items: &[T]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

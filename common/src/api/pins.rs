@@ -116,9 +116,7 @@ impl From<Pin> for PinJson {
             mode: pin.depth.mode(),
             shard_size: pin.shard_size,
             user_allocations: None,
-            expire_at: pin
-                .expires_at
-                .map_or(WireTime::NONE, WireTime::from_seconds),
+            expire_at: pin.expires_at.map_or(WireTime::NONE, WireTime::from_seconds),
             metadata: Some(pin.metadata).filter(|metadata| !metadata.is_empty()),
             pin_update: pin.update_from,
             origins: pin.origins,
@@ -150,9 +148,9 @@ impl TryFrom<PinJson> for Pin {
         };
         let seconds = |field, time: WireTime| match time.seconds() {
             None => Ok(None),
-            Some(seconds) => u64::try_from(seconds)
-                .map(Some)
-                .map_err(|_| PinJsonError::Time { field, time }),
+            Some(seconds) => {
+                u64::try_from(seconds).map(Some).map_err(|_| PinJsonError::Time { field, time })
+            }
         };
         Ok(Self {
             cid: json.cid.ok_or(PinJsonError::NoCid)?,

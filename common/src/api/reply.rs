@@ -27,15 +27,12 @@ impl Reply {
         let mut whole = BytesMut::new();
         while let Some(chunk) = chunks.next().await? {
             if whole.len() + chunk.len() > LINE_BYTES_MAX {
-                return Err(ClientError::Unintelligible {
-                    reason: "it is too long".to_owned(),
-                });
+                return Err(ClientError::Unintelligible { reason: "it is too long".to_owned() });
             }
             whole.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&whole).map_err(|e| ClientError::Unintelligible {
-            reason: e.to_string(),
-        })
+        serde_json::from_slice(&whole)
+            .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })
     }
 
     /// The body in the pieces in which it comes, for listings whose lines are only wrapped.
@@ -47,12 +44,7 @@ impl Reply {
     /// The body line by line.
     #[must_use]
     pub fn lines(self) -> Lines {
-        Lines {
-            chunks: self.chunks(),
-            partial: BytesMut::new(),
-            searched: 0,
-            ended: false,
-        }
+        Lines { chunks: self.chunks(), partial: BytesMut::new(), searched: 0, ended: false }
     }
 }
 
@@ -98,10 +90,7 @@ impl Lines {
     /// above 4 MiB.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
         loop {
-            if let Some(at) = self.partial[self.searched..]
-                .iter()
-                .position(|b| *b == b'\n')
-            {
+            if let Some(at) = self.partial[self.searched..].iter().position(|b| *b == b'\n') {
                 let line = self.partial.split_to(self.searched + at).freeze();
                 self.partial.advance(1);
                 self.searched = 0;
@@ -135,8 +124,6 @@ impl Lines {
         };
         serde_json::from_slice(&line)
             .map(Some)
-            .map_err(|e| ClientError::Unintelligible {
-                reason: e.to_string(),
-            })
+            .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })
     }
 }

@@ -51,9 +51,7 @@ impl WireTime {
     /// The parser's words.
     pub fn parse(text: &str) -> Result<Self, jiff::Error> {
         let timestamp: Timestamp = text.parse()?;
-        Ok(Self(Some(timestamp).filter(|timestamp| {
-            timestamp.as_second() != GO_ZERO_SECONDS
-        })))
+        Ok(Self(Some(timestamp).filter(|timestamp| timestamp.as_second() != GO_ZERO_SECONDS)))
     }
 }
 
@@ -104,10 +102,7 @@ mod tests {
     fn gos_zero_is_no_time_both_ways() {
         let none: WireTime = serde_json::from_str("\"0001-01-01T00:00:00Z\"").unwrap();
         assert_eq!((none, none.seconds()), (WireTime::NONE, None));
-        assert_eq!(
-            serde_json::to_string(&none).unwrap(),
-            "\"0001-01-01T00:00:00Z\""
-        );
+        assert_eq!(serde_json::to_string(&none).unwrap(), "\"0001-01-01T00:00:00Z\"");
         assert_eq!(WireTime::from_seconds(0), WireTime::NONE);
     }
 
@@ -115,10 +110,7 @@ mod tests {
     fn offsets_are_read_and_fractions_written_short() {
         let time = WireTime::parse("2026-11-22T19:15:33.9307+01:00").unwrap();
         assert_eq!(time.to_string(), "2026-11-22T18:15:33.9307Z");
-        assert_eq!(
-            WireTime::from_millis(1_500).to_string(),
-            "1970-01-01T00:00:01.5Z"
-        );
+        assert_eq!(WireTime::from_millis(1_500).to_string(), "1970-01-01T00:00:01.5Z");
         assert!(WireTime::parse("yesterday").is_err());
     }
 }

@@ -6,10 +6,7 @@ const CID: &str = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPBdX";
 const PEER: &str = "12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt";
 
 fn read(pairs: &[(&str, &str)]) -> Result<PinOptions, ApiError> {
-    let owned: Vec<_> = pairs
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
+    let owned: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     PinOptions::from_query(&owned, 1_000)
 }
 
@@ -46,11 +43,7 @@ fn all_options_survive_the_query() {
 
 #[test]
 fn replication_sets_both_factors_and_expiry_counts_from_now() {
-    let options = read(&[
-        ("replication", "-1"),
-        ("replication-min", "2"),
-        ("expire-in", "1m"),
-    ]);
+    let options = read(&[("replication", "-1"), ("replication-min", "2"), ("expire-in", "1m")]);
     let options = options.unwrap();
     assert_eq!(options.replication, Some(Replication::Everywhere));
     assert_eq!(options.expires_at, Some(1_060));
@@ -67,20 +60,12 @@ fn what_cannot_be_read_is_refused_by_name() {
         ("expire-in", "10ms", "expire-in duration too short"),
         ("expire-in", "-1h", "expire-in duration too short"),
         ("user-allocations", "foo", "user-allocations"),
-        (
-            "pin-update",
-            "foo",
-            "error decoding update option parameter",
-        ),
+        ("pin-update", "foo", "error decoding update option parameter"),
         ("origins", "foo", "error decoding multiaddress"),
         ("origins", "/ip4/1.2.3.4/tcp/1", "does not contain peer ID"),
     ] {
         let error = read(&[(key, value)]).unwrap_err();
         assert_eq!(error.reason, ErrorCode::BadRequest);
-        assert!(
-            error.message.contains(words),
-            "{key}={value}: {}",
-            error.message
-        );
+        assert!(error.message.contains(words), "{key}={value}: {}", error.message);
     }
 }

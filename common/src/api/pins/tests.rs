@@ -23,12 +23,7 @@ fn every_shape_of_record_reads_as_go_stores_it() {
         let fresh: PinJson = serde_json::from_value(case["json"].clone()).unwrap();
         let stored = case["json_after_protobuf_roundtrip"].clone();
         let pin = Pin::try_from(fresh).unwrap();
-        assert_eq!(
-            serde_json::to_value(PinJson::from(pin)).unwrap(),
-            stored,
-            "{}",
-            case["case"]
-        );
+        assert_eq!(serde_json::to_value(PinJson::from(pin)).unwrap(), stored, "{}", case["case"]);
         read += 1;
     }
     assert_eq!(read, 5);
@@ -44,12 +39,7 @@ fn a_record_needs_a_cid_and_a_depth_that_exists() {
         Err(PinJsonError::Depth(-2))
     );
     let early = format!(r#"{{"cid":"{cid}","expire_at":"1969-01-01T00:00:00Z"}}"#);
-    assert!(
-        refuse(&early)
-            .unwrap_err()
-            .to_string()
-            .contains("expire_at")
-    );
+    assert!(refuse(&early).unwrap_err().to_string().contains("expire_at"));
     let direct = format!(r#"{{"cid":"{cid}","mode":"direct","origins":null}}"#);
     assert_eq!(refuse(&direct).unwrap().depth, Depth::Direct);
 }
@@ -66,9 +56,6 @@ fn status_of_a_real_peer_reads_and_writes_byte_for_byte() {
         r#""error":"connection refused","attempt_count":1,"priority_pin":true}}}"#,
     );
     let info: GlobalPinInfo = serde_json::from_str(line).unwrap();
-    assert_eq!(
-        info.peer_map.values().next().unwrap().status,
-        PinStatus::PinError
-    );
+    assert_eq!(info.peer_map.values().next().unwrap().status, PinStatus::PinError);
     assert_eq!(serde_json::to_string(&info).unwrap(), line);
 }
