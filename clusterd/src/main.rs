@@ -6,6 +6,11 @@ use clusterd::{config, daemon, sockets};
 use common::args::DaemonArgs;
 use common::lifecycle::exit;
 
+/// Gives memory back to the system soon after an import or a listing, also what another thread
+/// freed than took it; the C library's allocator keeps several times what is in use.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Threads that serve calls. The work is the driver's and Kubo's; more would only cost memory.
 const SERVING_THREADS: usize = 2;
 

@@ -153,8 +153,12 @@ impl Store for FjallStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.read(|engine| {
-            let rows = engine::rows(&engine.snapshot(), engine.space(space), prefix, after);
-            let durable = rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())));
+            let from = engine::begin(prefix, after);
+            let to = std::ops::Bound::Unbounded;
+            let rows = engine::between(&engine.snapshot(), engine.space(space), from, to);
+            let durable = rows
+                .map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())))
+                .take_while(|row| row.as_ref().map_or(true, |(key, _)| key.starts_with(prefix)));
             self.batch
                 .overlay(space, prefix, after, limit, durable)
                 .map_err(|error| describe("read", &error))

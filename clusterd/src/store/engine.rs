@@ -1,5 +1,6 @@
 //! fjall, opened and tuned: one keyspace a space, batches that are durable when they return.
 
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use clusterd_core::store::{Space, StoreError};
@@ -134,6 +135,15 @@ impl Engine {
         Ok(false)
     }
 
+    /// Removes what was deleted from the spaces where most rows do not live long.
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        for space in [Space::Unsettled, Space::Queue, Space::Requests] {
+            let compacted = self.space(space).major_compact();
+            compacted.map_err(|error| describe("compact tables", &error))?;
+        }
+        Ok(())
+    }
+
     /// Closes the database and empties its journal. Only right after [`Self::flush`] returned
     /// `true` and nothing was written since; shrinks the directory to its tables.
     pub(super) fn close_and_empty_journal(self) -> std::io::Result<()> {
@@ -173,23 +183,23 @@ fn options() -> KeyspaceCreateOptions {
         .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom(bits)))
 }
 
-/// Entries of one space from `after`, or from `prefix`, in order; only keys that start with `prefix`.
-pub(super) fn rows(
-    view: &Snapshot,
-    space: &Keyspace,
-    prefix: &[u8],
-    after: Option<&[u8]>,
-) -> impl Iterator<Item = fjall::Result<(fjall::Slice, fjall::Slice)>> + use<> {
-    use std::ops::Bound;
-    let from = match after.filter(|after| *after >= prefix) {
+/// A row as fjall has it.
+pub(super) type Pair = (fjall::Slice, fjall::Slice);
+
+/// Where a scan begins: behind `after`, or at `prefix`.
+pub(super) fn begin(prefix: &[u8], after: Option<&[u8]>) -> Bound<Vec<u8>> {
+    match after.filter(|after| *after >= prefix) {
         Some(after) => Bound::Excluded(after.to_vec()),
         None => Bound::Included(prefix.to_vec()),
-    };
-    let prefix = prefix.to_vec();
-    view.range::<Vec<u8>, _>(space, (from, Bound::Unbounded))
-        .map(fjall::Guard::into_inner)
-        .take_while(move |row| match row {
-            Ok((key, _)) => key.starts_with(&prefix),
-            Err(_) => true,
-        })
+    }
+}
+
+/// Entries of one space between two keys, in order. Deleted rows up to the end are crawled over.
+pub(super) fn between(
+    view: &Snapshot,
+    space: &Keyspace,
+    from: Bound<Vec<u8>>,
+    to: Bound<Vec<u8>>,
+) -> impl Iterator<Item = fjall::Result<Pair>> + use<> {
+    view.range::<Vec<u8>, _>(space, (from, to)).map(fjall::Guard::into_inner)
 }

@@ -40,6 +40,7 @@ impl Housekeeper {
         if !open.flush()? {
             return Ok(());
         }
+        open.compact()?;
         if let Some(open) = engine.take() {
             open.close_and_empty_journal()
                 .map_err(|error| describe_io("empty the journal", &error))?;

@@ -1,13 +1,14 @@
 //! Reads for listings: pages of pins, each from one snapshot, beside the writer and never in its way.
 
 use std::cmp::Ordering;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use clusterd_core::snapshot::{Row, Snapshot, Visitor};
 use clusterd_core::store::{Space, StoreError};
 use fjall::Readable;
 
-use super::engine::{Engine, rows};
+use super::engine::{Engine, Pair, begin, between};
 use super::failure::describe;
 use super::{Shared, closed};
 
@@ -41,38 +42,57 @@ impl Snapshot for Reader {
     }
 }
 
-/// Joins both spaces by key.
+/// Rows of pins that are joined with unsettled ones at a time.
+const JOIN_ROWS: usize = 1024;
+
+/// Joins both spaces by key, stretch by stretch: what is unsettled is looked for only between the
+/// pins of a stretch, as that space is mostly deleted rows, which a longer look would crawl over.
 fn visit(engine: &Engine, after: Option<&[u8]>, visitor: &mut Visitor<'_>) -> fjall::Result<()> {
     let snapshot = engine.snapshot();
-    let mut pins = rows(&snapshot, engine.space(Space::Pins), b"", after);
-    let mut unsettled = rows(&snapshot, engine.space(Space::Unsettled), b"", after);
-    let mut pin = pins.next().transpose()?;
+    let mut from = begin(b"", after);
+    let mut pins = between(&snapshot, engine.space(Space::Pins), from.clone(), Bound::Unbounded);
+    loop {
+        let stretch = pins.by_ref().take(JOIN_ROWS).collect::<fjall::Result<Vec<_>>>()?;
+        let last = stretch.last().filter(|_| stretch.len() == JOIN_ROWS);
+        let last = last.map(|(key, _)| key.to_vec());
+        let to = last.clone().map_or(Bound::Unbounded, Bound::Included);
+        let unsettled = between(&snapshot, engine.space(Space::Unsettled), from, to);
+        let joined = join(stretch, unsettled, visitor)?;
+        match last {
+            Some(last) if joined.is_continue() => from = Bound::Excluded(last),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+fn join(
+    pins: Vec<Pair>,
+    mut unsettled: impl Iterator<Item = fjall::Result<Pair>>,
+    visitor: &mut Visitor<'_>,
+) -> fjall::Result<ControlFlow<()>> {
+    let mut pins = pins.into_iter().peekable();
     let mut open = unsettled.next().transpose()?;
     loop {
-        let order = match (&pin, &open) {
+        let order = match (pins.peek(), &open) {
             (Some((pin, _)), Some((open, _))) => pin.cmp(open),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(ControlFlow::Continue(())),
         };
-        let (with_pin, with_open) = (order.is_le(), order.is_ge());
-        let settled = pin.as_ref().filter(|_| with_pin);
-        let wanting = open.as_ref().filter(|_| with_open);
-        let Some((key, _)) = settled.or(wanting) else {
-            return Ok(());
+        let settled = if order.is_le() { pins.next() } else { None };
+        let wanting = if order.is_ge() { open.take() } else { None };
+        let Some((key, _)) = settled.as_ref().or(wanting.as_ref()) else {
+            return Ok(ControlFlow::Continue(()));
         };
         let row = Row {
             key,
-            pin: settled.map(|(_, value)| value.as_ref()),
-            unsettled: wanting.map(|(_, value)| value.as_ref()),
+            pin: settled.as_ref().map(|(_, value)| value.as_ref()),
+            unsettled: wanting.as_ref().map(|(_, value)| value.as_ref()),
         };
         if visitor(row).is_break() {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
-        if with_pin {
-            pin = pins.next().transpose()?;
-        }
-        if with_open {
+        if order.is_ge() {
             open = unsettled.next().transpose()?;
         }
     }
