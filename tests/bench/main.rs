@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
         figures.extend(row.measure(&mut run)?);
     }
     let report = Report { setting, figures };
-    print!("{}", table::markdown(&report));
+    print!("{}", table::markdown(&report, table::Extent::All));
     match &arguments.json {
         Some(file) => report.write(file),
         None if whole && !arguments.quick => report.write(Path::new(NEWEST)),

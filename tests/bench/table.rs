@@ -12,20 +12,31 @@ use crate::report::Report;
 const BEGIN: &str = "<!-- bench -->\n";
 const END: &str = "<!-- /bench -->";
 
+/// How much of a report a table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every figure.
+    All,
+    /// Those with a goal: README is for reading.
+    Goals,
+}
+
 /// One line a figure. In brackets: our value by theirs, the median over the rounds.
-pub(crate) fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(report: &Report, extent: Extent) -> String {
     let setting = &report.setting;
     let mut text = format!(
-        "Measured {} at {} on {} × {}, Linux {}; {}. In brackets: ours ÷ theirs, the median of same-round ratios.\n\n\
-         | what | ours | beside it | goal |\n|---|---|---|---|\n",
+        "Measured {} at {} on {} × {}, Linux {}, load {} before it; {}. In brackets: ours ÷ theirs, \
+         the median of same-round ratios.\n\n| what | ours | beside it | goal |\n|---|---|---|---|\n",
         setting.date,
         setting.commit,
         setting.processors,
         setting.processor,
         setting.kernel,
+        setting.load_before,
         setting.peers.join(", "),
     );
-    for figure in &report.figures {
+    let shown = |figure: &&Figure| extent == Extent::All || figure.goal.is_some();
+    for figure in report.figures.iter().filter(shown) {
         text.push_str(&line(figure));
         text.push('\n');
     }
@@ -89,7 +100,7 @@ fn digits(value: f64) -> String {
 /// When README cannot be read or written, or has no place for it.
 pub(crate) fn write_into(readme: &Path, report: &Report) -> Result<(), BenchError> {
     let text = fs::read_to_string(readme).map_err(HarnessError::io("read README.md"))?;
-    let text = replaced(&text, &markdown(report))?;
+    let text = replaced(&text, &markdown(report, Extent::Goals))?;
     fs::write(readme, text).map_err(HarnessError::io("write README.md"))?;
     Ok(())
 }
@@ -112,7 +123,7 @@ mod tests {
         let report = Report::read(Path::new(crate::NEWEST)).unwrap();
         assert!(!report.setting.quick, "figures of a quick run mean nothing");
         let readme = fs::read_to_string(Path::new(crate::ROOT).join("README.md")).unwrap();
-        let fresh = replaced(&readme, &markdown(&report)).unwrap();
+        let fresh = replaced(&readme, &markdown(&report, Extent::Goals)).unwrap();
         assert_eq!(readme, fresh, "run `cargo bench-peers --readme`");
     }
 
