@@ -140,7 +140,11 @@ impl<S: Store> Node<S> {
         if earlier.is_none() {
             let source = self.pinset.pin(&self.store, &from_key)?;
             let target = self.pinset.pin(&self.store, &to_key)?;
-            if let Err(refusal) = check_update(&from, &to, source.as_ref(), target.as_ref()) {
+            // To Kubo a pin that is only accepted is none.
+            let pending = Unsettled::load(&self.store, &to_key)?;
+            let is_held = pending.is_none_or(|pending| pending.was_pinned);
+            let held = target.as_ref().filter(|target| is_held || target.kind != PinType::Data);
+            if let Err(refusal) = check_update(&from, &to, source.as_ref(), held) {
                 effects.push(refused(update.waiter, refusal));
                 return Ok(());
             }

@@ -49,6 +49,15 @@ impl Tracker {
             Origin::Asked | Origin::Added => work.now,
             Origin::Imported => Time(work.now.0.saturating_sub(IMPORT_BEHIND)),
         };
+        let mut unsettled = unsettled;
+        if let (Some(before), Some(old)) = (&mut unsettled, old)
+            && before.frees_source
+            && old.update_from != pin.update_from
+        {
+            // It replaces another pin now; the one it replaced first is not needed any more.
+            before.frees_source = false;
+            self.free_source(work, old)?;
+        }
         let new = match &unsettled {
             None if same_for_kubo => return Ok(()),
             None => {

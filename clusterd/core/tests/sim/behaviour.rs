@@ -172,6 +172,22 @@ fn an_update_follows_kubos_rules_and_lets_the_old_pin_go_last() {
 }
 
 #[test]
+fn an_update_may_take_over_what_is_only_accepted() {
+    let mut world = World::new();
+    world.pin(vec![named(1, "n")], DONE);
+    world.settle();
+    world.pin(vec![request(cid(2))], Until::Accepted);
+    let waiter = world.waiter();
+    let (request, name, provide) = (None, None, Default::default());
+    let (from, to, unpin, until) = (cid(1), cid(2), true, DONE);
+    world.input(Input::Update { waiter, request, from, to, unpin, name, provide, until });
+    world.settle();
+    assert!(world.is_done(waiter));
+    assert_eq!(world.kubo.held[&cid(2)].1, "n");
+    assert_eq!(world.settled().len(), 1);
+}
+
+#[test]
 fn a_withdrawn_update_lets_the_old_pin_go_too() {
     let mut world = World::new();
     world.pin(vec![request(cid(1))], DONE);
