@@ -1,6 +1,8 @@
 //! The `ipfs` command line: output and exit code of every command in `scripts/ipfs.txt`.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 
 use data_encoding::BASE64;
 
@@ -21,9 +23,15 @@ pub(crate) fn write_files(side: &Side) {
     file("hello.txt", b"hello from a client\n");
     file("two.txt", b"second file\n");
     file("big.bin", &vec![7; 700_000]);
+    file("big3.bin", &vec![3; 3 << 20]);
+    file("empty.txt", b"");
+    file("odd <&> \"name\".txt", b"odd");
     file("tree/a", b"a");
     file("tree/.hidden", b"hidden");
     file("tree/sub/b", b"b");
+    if let Err(error) = symlink("sub/b", tree.join("link")) {
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    }
     file("node.json", br#"{"from":"a client","list":[1,2]}"#);
     file("cids.txt", b"bafkqaaa\nbafkqabltnbxxe5a\n");
     file("node.car", &BASE64.decode(NODE_CAR).unwrap());

@@ -96,6 +96,24 @@ fn kubo_dies_during_an_add() {
 }
 
 #[test]
+fn kubo_dies_before_it_answers() {
+    let mut stack = Stack::start().unwrap();
+    for target in ["/api/v0/add", "/api/v0/block/put?pin=true", "/api/v0/dag/import"] {
+        let mut connection = stack.client().connect().unwrap();
+        connection.send(upload_start(target).as_bytes()).unwrap();
+        for _ in 0..16 {
+            connection.send(&chunk(&[7; 1 << 16])).unwrap();
+        }
+        stack.kubo.program().unwrap().signal(Signal::SIGKILL);
+        stack.kubo.stop().unwrap();
+        drop(connection.send(&upload_end()));
+        assert_failed(connection.answer(false));
+        stack.kubo.start().unwrap();
+        assert_eq!(pins(&stack), "", "{target} left a pin");
+    }
+}
+
+#[test]
 fn the_pin_fails_after_the_last_block() {
     let setup = StackSetup { sockets: Sockets::Own, ..StackSetup::default() };
     let mut stack = Stack::start_with(&setup).unwrap();

@@ -19,6 +19,16 @@ pub(crate) struct Justified {
 const STAYS_WANTED: &str = "a pin that could not be made in time stays accepted and is tried again, \
      so `pin rm` has something to withdraw";
 
+/// Garbage is collected on every peer.
+const SAYS_WHOSE: &str = "errors of a collection name the peer they come from";
+
+const GC_ERRORS: &str = "Error: tester: could not retrieve links for Qmf7ynNKmT12cLfJ2mkXHWAwhDLGZSFvwEiubxfZkeHqx7: \
+     protobuf: (PBNode) invalid wireType, expected 2, got 3; tester: garbage collection aborted: could not \
+     retrieve some links\\n";
+
+const GC_ERRORS_AS_THEY_COME: &str = "expected 2, got 3\\nError: tester: garbage collection aborted: could not \
+     retrieve some links";
+
 /// All of them; `MATRIX.md` numbers them from 1.
 pub(crate) const JUSTIFIED: &[Justified] = &[
     Justified {
@@ -27,6 +37,20 @@ pub(crate) const JUSTIFIED: &[Justified] = &[
         call: "progress",
         through: r#"Transfer-Encoding: chunked\n\n{\"Pins\":[\"bafkqaaa\"]}\n"}"#,
         reason: "what the cluster holds already is not walked again, so there is no progress to tell",
+    },
+    Justified {
+        client: "ipfs",
+        command: "repo/gc",
+        call: "over a broken block",
+        through: GC_ERRORS,
+        reason: SAYS_WHOSE,
+    },
+    Justified {
+        client: "ipfs",
+        command: "repo/gc",
+        call: "over a broken block, errors as they come",
+        through: GC_ERRORS_AS_THEY_COME,
+        reason: SAYS_WHOSE,
     },
     Justified {
         client: "ipfs",

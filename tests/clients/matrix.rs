@@ -21,7 +21,8 @@ const NOT_CALLED: &str = "–";
 const HEAD: &str = "# Clients\n\n\
     Each client runs one script of calls twice: against a Kubo 0.42 alone, and through proxyd with another \
     fresh Kubo behind it. A cell counts the calls of a Kubo command, and how they compare: results, error \
-    texts, exit codes. The tests in this directory make this file \
+    texts, exit codes. IPFS WebUI is no package of npm (`ipfs-webui` 0.1.0 there is its ancestor of 2014): its \
+    pages' calls are made with the library it is built on. The tests in this directory make this file \
     (`COMPOSITE_WRITE_MATRIX=1 cargo test -p e2e --test clients -- --include-ignored`) and fail when it is not \
     what they find.\n\n";
 

@@ -89,6 +89,9 @@ pub async fn stat(client: &Client, size_only: bool) -> Result<RepoStat, Connecto
     client.call_within(COUNT_TIMEOUT, attempt, "repo/stat", &[]).await
 }
 
+/// Kubo's last words when lines before told of errors: no further error.
+const ERRORS_TOLD: &str = "encountered errors during gc run";
+
 /// A running collection.
 pub struct Collection {
     client: Client,
@@ -114,7 +117,11 @@ impl Collection {
     /// [`ConnectorError`].
     pub async fn next(&mut self) -> Result<Option<Collected>, ConnectorError> {
         let line = timeout(COLLECT_TIMEOUT, self.lines.next::<GcLine>()).await;
-        let line = line.map_err(|_| self.client.stalled("collect garbage", COLLECT_TIMEOUT))??;
+        let line =
+            match line.map_err(|_| self.client.stalled("collect garbage", COLLECT_TIMEOUT))? {
+                Err(ConnectorError::Refused { message, .. }) if message == ERRORS_TOLD => None,
+                line => line?,
+            };
         Ok(line.map(|line| match line.key {
             Some(key) => Collected::Removed(key.cid),
             None => Collected::Failed(line.error),
