@@ -227,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_endpoint_and_no_other() {
+        let readme = include_str!("../../../README.md");
+        let table = readme.split("| endpoint |").nth(1).unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with("| `"));
+        let mut named: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+        let mut known: Vec<&str> = Endpoint::ALL.map(|endpoint| endpoint.command().path).to_vec();
+        named.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(named, known);
+    }
+
+    #[test]
     fn neighbours_are_passed_through() {
         for path in [
             "/api/v0/pin",
