@@ -8,6 +8,7 @@ use common::lifecycle::exit;
 
 /// Gives memory back to the system soon after an import or a listing, also what another thread
 /// freed than took it; the C library's allocator keeps several times what is in use.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
