@@ -4,13 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::api;
-use common::api::client::{Call, Chunks, Client, ClientError, Lines, PATIENCE};
+use common::api::client::{Call, Client, ClientError, Lines, PATIENCE};
 use common::api::proxy::{
     PinAdd, PinAddEvent, PinLookup, PinLookupEvent, PinLs, PinRm, PinUpdate, Pins, RepoGcEvent,
     RepoStat,
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+
+mod pin_list;
+
+pub use pin_list::PinList;
 
 /// How often a waiting call is made again after clusterd broke it off: a restart breaks it once.
 const REPEATS_MAX: u32 = 20;
@@ -30,21 +34,13 @@ impl Cluster {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self {
-            client: Client::new(socket, PATIENCE),
-        }
+        Self { client: Client::new(socket, PATIENCE) }
     }
 
     /// Asks for pins; their progress comes as events.
     #[must_use]
     pub fn pin_add(&self, request: PinAdd, deadline: Option<Instant>) -> PinWait {
-        PinWait {
-            client: self.client.clone(),
-            request,
-            deadline,
-            lines: None,
-            repeats: 0,
-        }
+        PinWait { client: self.client.clone(), request, deadline, lines: None, repeats: 0 }
     }
 
     /// Unpins.
@@ -69,15 +65,8 @@ impl Cluster {
     ///
     /// # Errors
     /// What the client is told.
-    pub async fn pin_ls(&self, query: &PinLs) -> Result<Chunks, Words> {
-        let mut call = Call::new(api::PROXY_PIN_LS, &[]);
-        if let Some(mode) = query.mode {
-            call = call.query([("mode", mode.as_str())]);
-        }
-        if let Some(name) = &query.name {
-            call = call.query([("name", name.as_str())]);
-        }
-        Ok(self.client.send(&call).await.map_err(words)?.chunks())
+    pub async fn pin_ls(&self, query: PinLs) -> Result<PinList, Words> {
+        PinList::open(self.client.clone(), query).await
     }
 
     /// Looks single pins up: those found, in order, and the error that ended it, if any.
@@ -86,12 +75,19 @@ impl Cluster {
     /// What the client is told when nothing could be looked up.
     pub async fn pin_lookup(&self, request: &PinLookup) -> Result<Lookup, Words> {
         let call = json(Call::new(api::PROXY_PIN_LOOKUP, &[]), request)?.repeatable();
-        let mut lines = self.client.send(&call).await.map_err(words)?.lines();
-        let mut lookup = Lookup {
-            found: Vec::new(),
-            error: None,
-        };
-        while let Some(event) = lines.next_json::<PinLookupEvent>().await.map_err(words)? {
+        let mut repeats = Repeats::default();
+        loop {
+            match self.look_up(&call, request.args.len()).await {
+                Ok(lookup) => return Ok(lookup),
+                Err(error) => repeats.again(error).await?,
+            }
+        }
+    }
+
+    async fn look_up(&self, call: &Call, wanted: usize) -> Result<Lookup, ClientError> {
+        let mut lines = self.client.send(call).await?.lines();
+        let mut lookup = Lookup { found: Vec::new(), error: None };
+        while let Some(event) = lines.next_json::<PinLookupEvent>().await? {
             match event {
                 PinLookupEvent::Found { cid, kind, name } => {
                     lookup.found.push(Found { cid, kind, name });
@@ -102,8 +98,8 @@ impl Cluster {
                 }
             }
         }
-        if lookup.found.len() < request.args.len() {
-            return Err("clusterd broke off the call".to_owned());
+        if lookup.found.len() < wanted {
+            return Err(ClientError::Broken { reason: "an answer is missing".to_owned() });
         }
         Ok(lookup)
     }
@@ -114,8 +110,7 @@ impl Cluster {
     /// What the client is told.
     pub async fn repo_stat(&self, size_only: bool) -> Result<RepoStat, Words> {
         let flag = if size_only { "true" } else { "false" };
-        self.ask(&Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)]))
-            .await
+        self.ask(&Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)])).await
     }
 
     /// Collects garbage on every peer.
@@ -124,19 +119,22 @@ impl Cluster {
     /// What the client is told.
     pub async fn repo_gc(&self) -> Result<Garbage, Words> {
         let call = Call::new(api::PROXY_REPO_GC, &[]);
-        Ok(Garbage {
-            lines: self.client.send(&call).await.map_err(words)?.lines(),
-        })
+        Ok(Garbage { lines: self.client.send(&call).await.map_err(words)?.lines() })
     }
 
+    /// For calls that may be repeated: changes carry a request id.
     async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Words> {
-        self.client
-            .send(call)
-            .await
-            .map_err(words)?
-            .json()
-            .await
-            .map_err(words)
+        let mut repeats = Repeats::default();
+        loop {
+            match self.ask_once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => repeats.again(error).await?,
+            }
+        }
+    }
+
+    async fn ask_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ClientError> {
+        self.client.send(call).await?.json().await
     }
 }
 
@@ -238,6 +236,22 @@ impl PinWait {
         });
         let call = json(Call::new(api::PROXY_PIN_ADD, &[]), &self.request)?.repeatable();
         Ok(self.client.send(&call).await.map_err(words)?.lines())
+    }
+}
+
+/// Counts how often a call is made again because clusterd broke it off, as a restart does.
+#[derive(Debug, Default)]
+struct Repeats(u32);
+
+impl Repeats {
+    /// Pauses when the call may be made again.
+    async fn again(&mut self, error: ClientError) -> Result<(), Words> {
+        if !matches!(error, ClientError::Broken { .. }) || self.0 == REPEATS_MAX {
+            return Err(words(error));
+        }
+        self.0 += 1;
+        tokio::time::sleep(REPEAT_AFTER).await;
+        Ok(())
     }
 }
 

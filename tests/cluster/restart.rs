@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use harness::error::HarnessError;
+use harness::http::Client;
 use harness::stack::Stack;
 use harness::{rpc, scale, wait};
 
@@ -33,11 +34,12 @@ fn assert_no_request_fails(
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
-                    let outcome = match (number + round) % 4 {
+                    let outcome = match (number + round) % 5 {
                         0 => rpc::add(client, "", &format!("{number}-{round}")).map(drop),
                         1 => rpc::add(client, "pin=false", &format!("{number}-{round}"))
                             .and_then(|cid| rpc::pin_add(client, &[&cid])),
                         2 => rpc::pin_ls(client).map(drop),
+                        3 => add_look_up_and_remove(client, &format!("{number}-{round}")),
                         _ => client.post("/api/v0/version").and_then(rpc::good).map(drop),
                     };
                     if let Err(failure) = outcome {
@@ -63,6 +65,12 @@ fn assert_no_request_fails(
     let failures = failures.into_inner().unwrap();
     let answers = answers.into_inner();
     assert!(failures.is_empty(), "{} of {answers} requests failed: {failures:#?}", failures.len());
+}
+
+fn add_look_up_and_remove(client: &Client, content: &str) -> Result<(), HarnessError> {
+    let cid = rpc::add(client, "", content)?;
+    client.post(&format!("/api/v0/pin/ls?arg={cid}")).and_then(rpc::good)?;
+    rpc::pin_rm(client, &cid)
 }
 
 #[test]

@@ -101,14 +101,14 @@ impl<W: Write> Listing<W> {
     }
 }
 
-/// Lists rows. A failure before the first line is an error answer; a later one cuts the answer off.
+/// Lists rows, from the first on or after a key. A failure before the first line is an error answer; a later one cuts the answer off.
 pub(super) async fn list(
     snapshot: &Arc<dyn Snapshot>,
+    after: Option<Vec<u8>>,
     write: impl Write + 'static,
     end: End,
 ) -> Answered {
-    let mut listing =
-        Listing { snapshot: Arc::clone(snapshot), write, after: None, is_over: false };
+    let mut listing = Listing { snapshot: Arc::clone(snapshot), write, after, is_over: false };
     let begun = tokio::task::spawn_blocking(move || (listing.filled_page(), listing));
     let (first, listing) = begun.await.map_err(|_| unexpected())?;
     let first = first?;

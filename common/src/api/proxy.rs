@@ -106,6 +106,9 @@ pub struct PinLs {
     /// Only pins whose name contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Only pins after this CID, in the order of the listing: to go on with one that broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// One line of a listing: the CID's canonical text, a space, `r` or `d`, and, when the pin has a
@@ -138,11 +141,7 @@ impl<'a> PinLine<'a> {
             "d" => PinMode::Direct,
             _ => return None,
         };
-        Some(Self {
-            cid,
-            mode,
-            name_json,
-        })
+        Some(Self { cid, mode, name_json })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Whole pin listings: clusterd's compact lines wrapped as they stream, with Kubo's indirect pins.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::io;
 
-use common::api::client::Chunks;
 use common::api::proxy::PinLine;
 
 use super::Context;
@@ -11,6 +13,7 @@ use super::indirect::Indirect;
 use super::lines::{Entry, Form, Writer};
 use super::pin_ls::Listing;
 use super::request::Request;
+use crate::cluster::PinList;
 use crate::reply::{Answer, Shape};
 
 /// Output gathered before it is sent: large writes, and memory that does not grow.
@@ -21,9 +24,11 @@ const RUN_MAX: usize = 100_000;
 
 /// clusterd's lines, cut out of what comes.
 struct Lines {
-    chunks: Chunks,
+    list: PinList,
     buffer: Vec<u8>,
     at: usize,
+    /// The CID of the last line that has left the buffer.
+    last: Option<String>,
     ended: bool,
 }
 
@@ -59,8 +64,8 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     let lines = match listing.cluster_query() {
         None => None,
-        Some(query) => match request.in_time(context.cluster.pin_ls(&query)).await {
-            Ok(chunks) => Some(Lines { chunks, buffer: Vec::new(), at: 0, ended: false }),
+        Some(query) => match request.in_time(context.cluster.pin_ls(query)).await {
+            Ok(list) => Some(Lines::of(list)),
             Err(words) => return answer.fail(&words).await,
         },
     };
@@ -207,12 +212,26 @@ impl Output<'_> {
 }
 
 impl Lines {
+    fn of(list: PinList) -> Self {
+        Self { list, buffer: Vec::new(), at: 0, last: None, ended: false }
+    }
+
+    /// Makes room, and remembers where the listing is.
+    fn forget_read_lines(&mut self) {
+        let Some(read) = self.buffer[..self.at].strip_suffix(b"\n") else { return };
+        let line = read.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let cid = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        self.last = Some(String::from_utf8_lossy(cid).into_owned());
+        self.buffer.drain(..self.at);
+        self.at = 0;
+    }
+
     /// Whether the next line has to be waited for.
     fn is_drained(&self) -> bool {
         !self.buffer[self.at..].contains(&b'\n')
     }
 
-    /// Next line; `None` at the end mark. Cancel-safe.
+    /// Next line; `None` at the end mark. A listing that breaks off is taken up again.
     async fn next(&mut self) -> Result<Option<&str>, String> {
         let end = loop {
             if self.ended {
@@ -222,13 +241,14 @@ impl Lines {
             if let Some(length) = found {
                 break self.at + length;
             }
-            match self.chunks.next().await.map_err(|error| error.to_string())? {
-                Some(chunk) => {
-                    self.buffer.drain(..self.at);
-                    self.at = 0;
-                    self.buffer.extend_from_slice(&chunk);
+            let chunk = self.list.chunk().await?;
+            self.forget_read_lines();
+            match chunk {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None => {
+                    self.buffer.clear();
+                    self.list.resume(self.last.clone()).await?;
                 }
-                None => return Err("clusterd broke off the listing".to_owned()),
             }
         };
         let line = self.at..end;

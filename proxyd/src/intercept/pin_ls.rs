@@ -35,7 +35,7 @@ impl Listing {
             PinKind::Direct => Some(PinMode::Direct),
             PinKind::Indirect => return None,
         };
-        Some(PinLs { mode, name: self.name.clone() })
+        Some(PinLs { mode, name: self.name.clone(), after: None })
     }
 
     /// Whether the local Kubo's indirect pins belong to it; they have no names.

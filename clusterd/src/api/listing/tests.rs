@@ -48,7 +48,7 @@ fn line(row: Row<'_>, lines: &mut Vec<u8>) -> Result<(), ApiError> {
 #[tokio::test]
 async fn a_long_listing_comes_whole_and_with_its_last_line() {
     let count = 100_000;
-    let response = list(&rows(count, u32::MAX), line, End::Line(".")).await.ok().unwrap();
+    let response = list(&rows(count, u32::MAX), None, line, End::Line(".")).await.ok().unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let text = std::str::from_utf8(&body).unwrap();
     assert_eq!(text.lines().count(), count as usize + 1);
@@ -58,23 +58,23 @@ async fn a_long_listing_comes_whole_and_with_its_last_line() {
 #[tokio::test]
 async fn a_listing_of_nothing_is_status_204_or_its_last_line_alone() {
     let none = |_: Row<'_>, _: &mut Vec<u8>| Ok(());
-    let plain = list(&rows(50_000, u32::MAX), none, End::Plain).await.ok().unwrap();
+    let plain = list(&rows(50_000, u32::MAX), None, none, End::Plain).await.ok().unwrap();
     assert_eq!(plain.status(), StatusCode::NO_CONTENT);
-    let ended = list(&rows(50_000, u32::MAX), none, End::Line(".")).await.ok().unwrap();
+    let ended = list(&rows(50_000, u32::MAX), None, none, End::Line(".")).await.ok().unwrap();
     assert_eq!(ended.into_body().collect().await.unwrap().to_bytes(), ".\n");
 }
 
 #[tokio::test]
 async fn a_failure_in_the_middle_does_not_look_like_an_end() {
-    let response = list(&rows(100_000, 50_000), line, End::Plain).await.ok().unwrap();
+    let response = list(&rows(100_000, 50_000), None, line, End::Plain).await.ok().unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.into_body().collect().await.is_err());
 }
 
 #[tokio::test]
 async fn a_failure_at_the_start_is_an_error_answer() {
-    let failure = list(&rows(0, 0), |_, _| Err(damaged()), End::Plain).await;
+    let failure = list(&rows(0, 0), None, |_, _| Err(damaged()), End::Plain).await;
     assert!(failure.is_ok(), "no row, no failure");
-    let failure = list(&rows(5, 9), |_, _| Err(damaged()), End::Plain).await.err().unwrap();
+    let failure = list(&rows(5, 9), None, |_, _| Err(damaged()), End::Plain).await.err().unwrap();
     assert_eq!(failure.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

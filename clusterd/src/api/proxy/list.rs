@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use clusterd_core::pinset::key::push_cid_text;
+use clusterd_core::pinset::key::{PinKey, push_cid_text};
 use clusterd_core::snapshot::Row;
 use common::api::error::{ApiError, ErrorCode};
 use common::api::proxy::{PinKind, PinLine, PinLookup, PinLookupEvent, PinLs};
@@ -22,6 +22,7 @@ pub(in super::super) async fn pin_ls(
     Query(query): Query<PinLs>,
 ) -> Answered {
     let peer = room.me.peer.encode();
+    let after = query.after.as_deref().map(key_of).transpose()?;
     let write = move |row: Row<'_>, lines: &mut Vec<u8>| {
         if let Some(pin) = is_pinned(row, &peer) {
             let mode = pin.mode();
@@ -31,7 +32,12 @@ pub(in super::super) async fn pin_ls(
         }
         Ok(())
     };
-    listing::list(&room.snapshot, write, End::Line(PinLine::END)).await
+    listing::list(&room.snapshot, after, write, End::Line(PinLine::END)).await
+}
+
+fn key_of(cid: &str) -> Result<Vec<u8>, ApiError> {
+    let refused = |error| ApiError::new(ErrorCode::BadRequest, format!("after: {error}"));
+    Ok(PinKey::from_cid(&cid.parse::<Cid>().map_err(refused)?).into_bytes())
 }
 
 /// Appends `<cid> r "name"`.

@@ -27,7 +27,7 @@ pub(in super::super) async fn allocations(
         }
         Ok(())
     };
-    listing::list(&room.snapshot, write, End::Plain).await
+    listing::list(&room.snapshot, None, write, End::Plain).await
 }
 
 pub(in super::super) async fn allocation(

@@ -49,7 +49,7 @@ async fn list(
         }
         Ok(())
     };
-    listing::list(&room.snapshot, write, End::Plain).await
+    listing::list(&room.snapshot, None, write, End::Plain).await
 }
 
 fn status_of(room: Arc<Room>, cids: &str, filter: StatusFilter) -> Answered {
