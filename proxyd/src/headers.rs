@@ -59,10 +59,7 @@ impl KuboHeaders {
     /// further fields to repeat; `origin` replaces the allowed origin that Kubo was asked about.
     #[must_use]
     pub fn learn(head: &ResponseHead, extra: &[String], origin: Option<&[u8]>) -> Self {
-        let mut learnt = Self {
-            cors: Vec::new(),
-            command: Vec::new(),
-        };
+        let mut learnt = Self { cors: Vec::new(), command: Vec::new() };
         for (name, value) in head.headers() {
             let name = String::from_utf8_lossy(name).into_owned();
             let lower = name.to_ascii_lowercase();
@@ -99,21 +96,14 @@ impl KuboHeaders {
             ("Trailer", b"X-Stream-Error"),
         ];
         sorted(
-            lines(&self.cors)
-                .chain(lines(&self.command))
-                .chain(fixed)
-                .chain(own.iter().copied()),
+            lines(&self.cors).chain(lines(&self.command)).chain(fixed).chain(own.iter().copied()),
         )
     }
 
     /// Fields of an answer that is given after Kubo's own headers are set, but by no command.
     #[must_use]
     pub fn before_command<'a>(&'a self, own: &[Line<'a>]) -> Vec<Line<'a>> {
-        sorted(
-            lines(&self.cors)
-                .chain(lines(&self.command))
-                .chain(own.iter().copied()),
-        )
+        sorted(lines(&self.cors).chain(lines(&self.command)).chain(own.iter().copied()))
     }
 
     /// Fields of an answer that is given before Kubo's own headers are set.
@@ -124,9 +114,7 @@ impl KuboHeaders {
 }
 
 fn lines(fields: &[(String, Vec<u8>)]) -> impl Iterator<Item = Line<'_>> {
-    fields
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_slice()))
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
 }
 
 /// Go writes fields sorted by name; values of one name keep their order.
@@ -142,10 +130,7 @@ mod tests {
 
     fn head(fields: &str) -> ResponseHead {
         let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
-        ResponseHead::parse(text.as_bytes(), b"POST")
-            .unwrap()
-            .unwrap()
-            .0
+        ResponseHead::parse(text.as_bytes(), b"POST").unwrap().unwrap().0
     }
 
     fn names(lines: &[Line<'_>]) -> Vec<String> {
@@ -186,13 +171,7 @@ mod tests {
         let kubo = head("Access-Control-Allow-Origin: http://127.0.0.1:5001\r\n");
         let learnt = KuboHeaders::learn(&kubo, &[], Some(b"http://127.0.0.1:9095"));
         let fields = learnt.for_refusal(&[]);
-        assert_eq!(
-            fields,
-            [(
-                "Access-Control-Allow-Origin",
-                b"http://127.0.0.1:9095".as_slice()
-            )]
-        );
+        assert_eq!(fields, [("Access-Control-Allow-Origin", b"http://127.0.0.1:9095".as_slice())]);
         let any = KuboHeaders::learn(&head("Access-Control-Allow-Origin: *\r\n"), &[], Some(b"x"));
         assert_eq!(any.for_refusal(&[])[0].1, b"*");
     }

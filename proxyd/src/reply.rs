@@ -41,13 +41,7 @@ impl<'a> Answer<'a> {
     /// Nothing is sent yet.
     #[must_use]
     pub fn new(exchange: &'a mut Exchange, headers: Arc<KuboHeaders>, encoding: Encoding) -> Self {
-        Self {
-            exchange,
-            headers,
-            encoding,
-            extra: Vec::new(),
-            begun: false,
-        }
+        Self { exchange, headers, encoding, extra: Vec::new(), begun: false }
     }
 
     /// Adds a field of ours to the head.
@@ -68,11 +62,7 @@ impl<'a> Answer<'a> {
         if shape == Shape::Stream {
             own.push(("X-Chunked-Output", b"1"));
         }
-        own.extend(
-            self.extra
-                .iter()
-                .map(|(name, value)| (*name, value.as_bytes())),
-        );
+        own.extend(self.extra.iter().map(|(name, value)| (*name, value.as_bytes())));
         self.exchange.start(200, &self.headers.for_command(&own));
         self.begun = true;
     }
@@ -123,10 +113,7 @@ impl<'a> Answer<'a> {
         let content_type = self.encoding.error_content_type();
         let own: [Line<'_>; 1] = [("Content-Type", content_type.as_bytes())];
         self.exchange.start(500, &self.headers.for_command(&own));
-        self.exchange
-            .reply
-            .last(&error_body(self.encoding, message), &[])
-            .await
+        self.exchange.reply.last(&error_body(self.encoding, message), &[]).await
     }
 }
 
@@ -142,11 +129,7 @@ pub fn error_body(encoding: Encoding, message: &str) -> Vec<u8> {
     match encoding {
         Encoding::Json | Encoding::Xml => {
             let mut body = Vec::new();
-            Record {
-                name: "Error",
-                fields,
-            }
-            .render(encoding, &mut body);
+            Record { name: "Error", fields }.render(encoding, &mut body);
             body
         }
         Encoding::Text | Encoding::Octets => message.as_bytes().to_vec(),
@@ -164,19 +147,11 @@ pub async fn refuse(
     words: &str,
     late: bool,
 ) -> io::Result<()> {
-    let own: [Line<'_>; 2] = [
-        ("Content-Type", b"text/plain; charset=utf-8"),
-        ("X-Content-Type-Options", b"nosniff"),
-    ];
-    let fields = if late {
-        headers.before_command(&own)
-    } else {
-        headers.for_refusal(&own)
-    };
+    let own: [Line<'_>; 2] =
+        [("Content-Type", b"text/plain; charset=utf-8"), ("X-Content-Type-Options", b"nosniff")];
+    let fields = if late { headers.before_command(&own) } else { headers.for_refusal(&own) };
     settle_body(exchange).await;
-    exchange
-        .whole(400, &fields, format!("{words}\n").as_bytes())
-        .await
+    exchange.whole(400, &fields, format!("{words}\n").as_bytes()).await
 }
 
 /// Answers with an empty 200, as Kubo does where it gives up silently.
@@ -184,11 +159,7 @@ pub async fn refuse(
 /// # Errors
 /// The client is gone.
 pub async fn empty(exchange: &mut Exchange, headers: &KuboHeaders, late: bool) -> io::Result<()> {
-    let fields = if late {
-        headers.before_command(&[])
-    } else {
-        headers.for_refusal(&[])
-    };
+    let fields = if late { headers.before_command(&[]) } else { headers.for_refusal(&[]) };
     settle_body(exchange).await;
     exchange.whole(200, &fields, b"").await
 }

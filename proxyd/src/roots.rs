@@ -87,10 +87,7 @@ mod tests {
 
     #[test]
     fn a_file_without_name_has_its_cid_for_one() {
-        assert_eq!(
-            roots(&[r#"{"Name":"QmA","Hash":"QmA","Size":"1"}"#]),
-            ["QmA"]
-        );
+        assert_eq!(roots(&[r#"{"Name":"QmA","Hash":"QmA","Size":"1"}"#]), ["QmA"]);
     }
 
     proptest::proptest! {

@@ -43,7 +43,14 @@ impl Reply {
     /// `close`: the connection ends after this answer, and the head must say so.
     #[must_use]
     pub fn new(half: WriteHalf, is_http_10: bool, close: bool) -> Self {
-        Self { half, pending: Vec::new(), stage: Stage::Waiting, is_http_10, close, command_closes: false }
+        Self {
+            half,
+            pending: Vec::new(),
+            stage: Stage::Waiting,
+            is_http_10,
+            close,
+            command_closes: false,
+        }
     }
 
     /// How far it has come.

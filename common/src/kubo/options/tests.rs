@@ -1,3 +1,5 @@
+//! What options mean to Kubo, and which it refuses.
+
 use super::*;
 use crate::kubo::command::{ADD, PIN_ADD, PIN_LS, PIN_UPDATE};
 use crate::kubo::query::pairs;

@@ -8,10 +8,7 @@ use super::*;
 type Read = (Vec<u8>, Vec<(String, Vec<u8>)>, usize);
 
 /// Reads it, fed in pieces that end at `cuts`.
-fn read(
-    bytes: &[u8],
-    cuts: &[usize],
-) -> Result<Read, ChunkError> {
+fn read(bytes: &[u8], cuts: &[usize]) -> Result<Read, ChunkError> {
     let mut chunks = Chunks::default();
     let (mut data, mut used) = (Vec::new(), 0);
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
