@@ -1,7 +1,7 @@
 //! Finds our own programs, and builds them where `cargo test` has not.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::error::HarnessError;
 use crate::program::run_to_end;
@@ -28,6 +28,14 @@ pub fn find(name: &str) -> Result<PathBuf, HarnessError> {
 /// # Errors
 /// When Cargo is missing or the build fails; Cargo has said why.
 pub fn build_all() -> Result<(), HarnessError> {
+    build_with(&[])
+}
+
+/// As [`build_all`], with optional features, as `clusterd/jemalloc`.
+///
+/// # Errors
+/// As [`build_all`].
+pub fn build_with(features: &[&str]) -> Result<(), HarnessError> {
     let directory = profile_directory()?;
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -38,8 +46,17 @@ pub fn build_all() -> Result<(), HarnessError> {
     let mut command = Command::new(cargo);
     command.args(["build", "--package", "proxyd", "--package", "clusterd", "--profile", profile]);
     command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    if !has_make() {
+        eprintln!(
+            "`make` is missing: clusterd is built with the C library's allocator and takes more memory"
+        );
+        command.arg("--no-default-features");
+    }
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
+    }
+    if !features.is_empty() {
+        command.arg("--features").arg(features.join(","));
     }
     let status = run_to_end("cargo build", command)?;
     if status.success() {
@@ -50,6 +67,13 @@ pub fn build_all() -> Result<(), HarnessError> {
         status: status.to_string(),
         output: "see above".to_owned(),
     })
+}
+
+/// Whether clusterd's default allocator can be built.
+fn has_make() -> bool {
+    let make =
+        Command::new("make").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    make.is_ok_and(|status| status.success())
 }
 
 /// Where Cargo put the running program: tests lie in `deps` below it.
