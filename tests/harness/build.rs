@@ -28,14 +28,6 @@ pub fn find(name: &str) -> Result<PathBuf, HarnessError> {
 /// # Errors
 /// When Cargo is missing or the build fails; Cargo has said why.
 pub fn build_all() -> Result<(), HarnessError> {
-    build_with(&[])
-}
-
-/// As [`build_all`], with optional features, as `clusterd/jemalloc`.
-///
-/// # Errors
-/// As [`build_all`].
-pub fn build_with(features: &[&str]) -> Result<(), HarnessError> {
     let directory = profile_directory()?;
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -54,9 +46,6 @@ pub fn build_with(features: &[&str]) -> Result<(), HarnessError> {
     }
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
-    }
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
     }
     let status = run_to_end("cargo build", command)?;
     if status.success() {
