@@ -89,8 +89,7 @@ pub(super) fn requests(bytes: &[u8], piece_max: usize) -> Vec<Seen> {
         .serve_connection(wire, service);
     // A refused request ends the connection with an error: what came before it counts.
     drop(drive(connection, polls_max).expect("hyper's server hangs"));
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 /// The answer that hyper's client reads whole from a connection after a request with `method`.

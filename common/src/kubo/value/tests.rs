@@ -1,3 +1,5 @@
+//! Records in every encoding, as Kubo writes them.
+
 use super::*;
 
 fn shown(record: &Record, encoding: Encoding) -> String {
