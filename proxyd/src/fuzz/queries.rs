@@ -110,6 +110,7 @@ fn targets_are_read_without_a_panic_and_keep_their_query() {
         let target = format!("{}?{}", String::from_utf8_lossy(&bytes), text(random));
         let Some(read) = Target::parse(&target) else { return };
         assert!(target.ends_with(read.query), "{target}");
-        assert!(read.segments().is_none_or(|segments| !segments.contains(&"..")), "{target}");
+        let climbs = read.raw_path.split('/').any(|segment| segment == "..");
+        assert!(!climbs || read.segments().is_none(), "{target}");
     });
 }
