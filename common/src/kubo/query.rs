@@ -2,6 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::kubo::text;
+
 /// One `key=value` of a query, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
@@ -11,12 +13,23 @@ pub struct Pair {
     pub value: String,
 }
 
-/// Splits a query (without its `?`) into pairs, in order.
+/// Go reads no parameter at all from a query with more, counted by its `&`. Source: Go 1.26,
+/// `defaultMaxParams`.
+const PARAMETERS_MAX: usize = 10_000;
+
+fn is_too_long(query: &str) -> bool {
+    query.bytes().filter(|byte| *byte == b'&').count() >= PARAMETERS_MAX
+}
+
+/// Splits a query (without its `?`) into pairs, in order; none of a query with more than 10 000.
 ///
 /// A piece with a `;` and a piece with a broken `%` escape vanish, as in Go; so does an empty piece.
 /// Bytes that are not UTF-8 become U+FFFD, as they do once Go writes them out as JSON.
 #[must_use]
 pub fn pairs(query: &str) -> Vec<Pair> {
+    if is_too_long(query) {
+        return Vec::new();
+    }
     query
         .split('&')
         .filter(|piece| !piece.is_empty() && !piece.contains(';'))
@@ -39,10 +52,7 @@ pub fn decode(text: &str, plus: bool) -> Option<String> {
             _ => byte,
         });
     }
-    Some(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
+    Some(text::lossy(&bytes))
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -60,8 +70,12 @@ pub fn encode(text: &str) -> String {
 }
 
 /// Removes every piece of a query whose key is one of `keys`, and leaves the others as they came.
+/// Nothing is left of a query that Go would not read: it must not become one that it does.
 #[must_use]
 pub fn without(query: &str, keys: &[&str]) -> String {
+    if is_too_long(query) {
+        return String::new();
+    }
     let kept: Vec<&str> = query
         .split('&')
         .filter(|piece| {
@@ -103,6 +117,15 @@ mod tests {
     #[test]
     fn pieces_are_removed_by_their_decoded_key_only() {
         assert_eq!(without("a=1&s%69lent=true&silently=1&silent", &["silent"]), "a=1&silently=1");
+    }
+
+    #[test]
+    fn a_query_with_too_many_parameters_has_none() {
+        let at_most = format!("pin=false{}", "&a".repeat(9_999));
+        assert_eq!(pairs(&at_most).len(), 10_000);
+        let more = at_most + "&";
+        assert_eq!(pairs(&more), []);
+        assert_eq!(without(&more, &["a"]), "");
     }
 
     #[test]

@@ -2,6 +2,18 @@
 
 use std::fmt::Write as _;
 
+/// Text of any bytes: each that is no part of UTF-8 becomes U+FFFD, as in Go's `encoding/json`.
+/// (Rust's own replacement puts one for a whole broken character.)
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
+
 /// Appends `text` as a JSON string, escaped as Go's `encoding/json` does: `<`, `>`, `&`, U+2028 and U+2029 too.
 pub fn push_json(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -82,6 +94,11 @@ fn push_code(out: &mut String, letter: char, width: usize, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_byte_of_a_broken_character_is_replaced() {
+        assert_eq!(lossy(b"a\xe2\x82b\xff\xc3\xa9"), "a\u{fffd}\u{fffd}b\u{fffd}\u{e9}");
+    }
 
     fn json(text: &str) -> String {
         let mut out = Vec::new();
