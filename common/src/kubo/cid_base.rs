@@ -4,6 +4,7 @@ use cid::multibase::Base;
 use thiserror::Error;
 
 use crate::ids::Cid;
+use crate::kubo::text;
 
 /// The writing of CIDs that a client asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl CidBase {
         };
         if self.base == Base::Identity {
             // The bytes themselves behind a zero, as far as a string of JSON can hold them.
-            return format!("\0{}", String::from_utf8_lossy(&v1.to_bytes()));
+            return format!("\0{}", text::lossy(&v1.to_bytes()));
         }
         cid::multibase::encode(self.base, v1.to_bytes())
     }
@@ -126,6 +127,15 @@ mod tests {
     fn base58_leaves_version_0_alone_and_writes_version_1_with_z() {
         assert_eq!(written(Some("base58btc"), None, V0), V0);
         assert!(written(Some("z"), None, V1).starts_with("zb2r"));
+    }
+
+    #[test]
+    fn identity_writes_the_bytes_as_far_as_json_can_hold_them() {
+        // Recorded from Kubo 0.42.
+        let cid = "QmZLRFWaz9Kypt2ACNMDzA5uzACDRiCqwdkNSP1UZsu56D";
+        let bytes = "\0\u{1}p\u{12} \u{fffd}aV\u{fffd}\u{5}\u{fffd}\u{fffd}Z\u{fffd}\u{fffd}\"p\u{14}`\u{10}\u{17}\u{fffd}#=(\u{fffd}\u{14}\u{fffd},\u{fffd}9\u{fffd}3\u{fffd}u\u{fffd}\u{fffd}";
+        assert_eq!(written(Some("identity"), None, cid), bytes);
+        assert_eq!(written(Some("\0"), None, cid), bytes);
     }
 
     #[test]
