@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::kubo::command::Command;
+use crate::kubo::command::{COMMON, Command};
 use crate::kubo::query::Pair;
 use crate::kubo::text;
 
@@ -82,6 +82,19 @@ pub fn parse_bool(value: &str) -> Option<bool> {
         "0" | "f" | "false" => Some(false),
         _ => None,
     }
+}
+
+/// Keys that stand in the query beside the other name of the same option and that
+/// [`Options::parse`] does not take. Kubo takes either at random: it must not be sent both.
+#[must_use]
+pub fn overruled(command: &Command, pairs: &[Pair]) -> Vec<&'static str> {
+    let specs = command.options.iter().chain(COMMON).filter(|spec| !spec.short.is_empty());
+    let of = |spec: &OptionSpec| {
+        let last = pairs.iter().rfind(|p| p.key == spec.name || p.key == spec.short)?;
+        let other = if last.key == spec.name { spec.short } else { spec.name };
+        pairs.iter().any(|pair| pair.key == other).then_some(other)
+    };
+    specs.filter_map(of).collect()
 }
 
 /// A command's options and arguments after all checks that come before it runs.

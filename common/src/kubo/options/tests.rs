@@ -53,6 +53,17 @@ fn both_names_of_an_option_are_no_mistake() {
 }
 
 #[test]
+fn of_two_names_the_one_that_is_not_taken_is_overruled() {
+    let keys = |query| {
+        let pairs = pairs(query);
+        overruled(&ADD, &pairs)
+    };
+    assert_eq!(keys("only-hash=true&x&n=false"), ["only-hash"]);
+    assert_eq!(keys("n=false&only-hash=true&enc=xml&encoding=json"), ["n", "enc"]);
+    assert!(keys("only-hash=true&pin=false&ignore=a&ignore=b&z&z").is_empty());
+}
+
+#[test]
 fn common_options_belong_to_every_command() {
     assert_eq!(parse(&PIN_UPDATE, "enc=text").unwrap().text("encoding"), Some("text"));
     assert!(refusal(&PIN_UPDATE, "offline=x").contains("\"-offline\""));
