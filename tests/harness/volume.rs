@@ -10,7 +10,7 @@ use crate::error::HarnessError;
 /// The size of the small file system: room for a store's journal and some thousand pins.
 const VOLUME_BYTES: u64 = 48 << 20;
 
-/// A mounted file system of [`VOLUME_BYTES`]; unmounted when dropped.
+/// A mounted file system with room for some thousand pins; unmounted when dropped.
 #[derive(Debug)]
 pub struct Volume {
     path: PathBuf,
