@@ -22,6 +22,8 @@ pub use crate::api::reply::{Chunks, Lines, Reply};
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between two tries.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// A try that lasted this long was under way; when it breaks off, a new outage has begun.
+const UNDER_WAY_AFTER: Duration = Duration::from_secs(1);
 /// Connections kept open between calls; clients beyond that pay for a new one.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 /// How long an unused connection is kept.
@@ -81,7 +83,7 @@ pub struct Client {
 
 impl Client {
     /// A client of the clusterd behind `socket`; nothing is connected yet. A missing or refusing
-    /// socket is tried again for `patience`.
+    /// socket is tried again for `patience`, counted from the first failure of an outage.
     #[must_use]
     pub fn new(socket: &Path, patience: Duration) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new())
@@ -100,8 +102,9 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] for an error answer, the others when there is none.
     pub async fn send(&self, call: &Call) -> Result<Reply, ClientError> {
-        let until = Instant::now() + self.patience;
+        let mut outage = Outage { patience: self.patience, until: None };
         loop {
+            let began = Instant::now();
             let body = Full::new(call.body.clone()).map_err(|never| match never {}).boxed_unsync();
             let error = match self.send_once(call, body).await {
                 Err(error) => error,
@@ -115,7 +118,7 @@ impl Client {
                 | ClientError::Unintelligible { .. }
                 | ClientError::Unsendable { .. } => false,
             };
-            if !again || Instant::now() + RETRY_EVERY > until {
+            if !again || !outage.is_borne(began, Instant::now()) {
                 return Err(error);
             }
             tokio::time::sleep(RETRY_EVERY).await;
@@ -166,6 +169,23 @@ impl Client {
     }
 }
 
+/// While clusterd cannot be asked, as in a restart.
+struct Outage {
+    patience: Duration,
+    /// When it has lasted too long; nothing before the first failure.
+    until: Option<Instant>,
+}
+
+impl Outage {
+    /// Whether a try that began at `began` and has failed `now` is followed by another.
+    fn is_borne(&mut self, began: Instant, now: Instant) -> bool {
+        if now.saturating_duration_since(began) >= UNDER_WAY_AFTER {
+            self.until = None;
+        }
+        now + RETRY_EVERY <= *self.until.get_or_insert(now + self.patience)
+    }
+}
+
 /// An error's words with those of its causes.
 pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
@@ -181,6 +201,17 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use crate::api;
+
+    #[test]
+    fn patience_counts_from_the_break_of_a_call_that_was_under_way() {
+        let mut outage = Outage { patience: PATIENCE, until: None };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(outage.is_borne(at(0), at(60)), "it waited a minute before it broke");
+        assert!(outage.is_borne(at(69), at(69)));
+        assert!(!outage.is_borne(at(70), at(70)), "the socket was missing for ten seconds");
+        assert!(outage.is_borne(at(65), at(90)), "it came back and broke once more");
+    }
 
     #[tokio::test]
     async fn a_missing_socket_is_named_after_the_patience_is_over() {
