@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use common::api::error::{ApiError, ErrorCode};
+use common::api::proxy::BODY_BYTES_MAX;
 use common::api::{self, ROUTES, Route, Scope};
 
 use super::reply::Failure;
 use super::room::Room;
 use super::{proxy, rest};
-
-/// Largest body of a call, in bytes; imports stream and have no such limit. A `pin/add` of 20 000
-/// CIDs fits.
-const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// The router of the socket that admits `scope`.
 pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
@@ -33,6 +33,7 @@ pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(worded))
         .with_state(room)
 }
 
@@ -83,9 +84,29 @@ async fn unknown() -> Failure {
     Failure(ApiError::new(ErrorCode::NotFound, "there is no such verb"))
 }
 
+/// The body limit answers in plain text; callers read errors of ours alone.
+async fn worded(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let words = format!("the call is longer than {BODY_BYTES_MAX} bytes: ask for less at a time");
+    let status = StatusCode::PAYLOAD_TOO_LARGE.as_u16();
+    Failure(ApiError { status, ..ApiError::new(ErrorCode::BadRequest, words) }).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_is_refused_in_words_that_callers_read() {
+        let answer = worded(StatusCode::PAYLOAD_TOO_LARGE.into_response()).await;
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
+        let error: ApiError = serde_json::from_slice(&body).unwrap();
+        assert_eq!((error.status, error.reason), (413, ErrorCode::BadRequest));
+        assert!(error.message.contains("4194304 bytes"), "{error}");
+    }
 
     #[test]
     fn every_verb_has_a_handler() {

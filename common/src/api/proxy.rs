@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::ApiError;
 use crate::pin::{FastProvide, PinMode};
 
+/// Largest body of a call, in bytes; imports stream and have no such limit. It holds as many
+/// arguments as proxyd takes from one request.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+
 /// What a `pin/add`, or an `add` that pins its roots, asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -57,6 +57,10 @@ fn unquote(value: &str) -> String {
     out
 }
 
+/// Most arguments that are read from a body: more than a change of the pinset takes at a time, and
+/// few enough to be held in memory.
+pub const ARGS_MAX: usize = 100_000;
+
 /// The arguments in a body, as far as it could be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StdinArgs {
@@ -75,6 +79,8 @@ pub enum Stop {
     UnexpectedEof,
     /// The first part is a directory, over which Kubo stumbles.
     Directory,
+    /// There are more than [`ARGS_MAX`] lines; Kubo has no such limit.
+    TooMany,
 }
 
 impl Stop {
@@ -85,6 +91,7 @@ impl Stop {
             Self::NoPart => "multipart: NextPart: EOF",
             Self::UnexpectedEof => "unexpected EOF",
             Self::Directory => "an error occurred",
+            Self::TooMany => "more than 100000 arguments in the body: send fewer at a time",
         }
     }
 }
@@ -106,9 +113,13 @@ impl StdinArgs {
         if is_directory(headers) {
             return Self { lines: Vec::new(), stop: Some(Stop::Directory) };
         }
-        match part_end(content, &dash) {
-            Some(end) => Self { lines: lines(&content[..end], true), stop: None },
-            None => Self { lines: lines(content, false), stop: Some(Stop::UnexpectedEof) },
+        let (content, stop) = match part_end(content, &dash) {
+            Some(end) => (&content[..end], None),
+            None => (content, Some(Stop::UnexpectedEof)),
+        };
+        match lines(content, stop.is_none()) {
+            Some(lines) => Self { lines, stop },
+            None => Self { lines: Vec::new(), stop: Some(Stop::TooMany) },
         }
     }
 }
@@ -196,18 +207,21 @@ fn is_boundary(text: &[u8], dash: &[u8]) -> bool {
 }
 
 /// The lines of a content; what follows the last line feed counts only when the content is whole.
-fn lines(content: &[u8], whole: bool) -> Vec<String> {
-    let mut pieces: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
-    let last = pieces.pop();
-    let mut lines: Vec<String> = pieces
-        .into_iter()
-        .map(|line| String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned())
-        .collect();
-    lines.extend(
-        last.filter(|line| whole && !line.is_empty())
-            .map(|line| String::from_utf8_lossy(line).into_owned()),
-    );
-    lines
+/// `None` when they are too many.
+fn lines(content: &[u8], whole: bool) -> Option<Vec<String>> {
+    let mut lines = Vec::new();
+    for piece in content.split_inclusive(|byte| *byte == b'\n') {
+        let line = match piece.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None if whole => piece,
+            None => break,
+        };
+        if lines.len() == ARGS_MAX {
+            return None;
+        }
+        lines.push(String::from_utf8_lossy(line).into_owned());
+    }
+    Some(lines)
 }
 
 #[cfg(test)]

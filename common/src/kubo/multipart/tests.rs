@@ -1,3 +1,5 @@
+//! Arguments in a multipart body, whole and damaged.
+
 use super::*;
 
 fn part(headers: &str, content: &str, end: &str) -> Vec<u8> {
@@ -75,4 +77,14 @@ proptest::proptest! {
         let body = part("name=\"file\"", &lines.join("\n"), "\r\n--B--\r\n");
         proptest::prop_assert_eq!(read(&body).lines, lines);
     }
+}
+
+#[test]
+fn more_lines_than_are_held_are_none() {
+    let lines = |count| part("name=\"file\"", &"\n".repeat(count), "\r\n--B--\r\n");
+    let all = read(&lines(ARGS_MAX));
+    assert_eq!((all.lines.len(), all.stop), (ARGS_MAX, None));
+    let none = read(&lines(ARGS_MAX + 1));
+    assert_eq!((none.lines.len(), none.stop), (0, Some(Stop::TooMany)));
+    assert!(Stop::TooMany.message().contains(&ARGS_MAX.to_string()));
 }
