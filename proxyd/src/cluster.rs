@@ -21,6 +21,12 @@ const REPEATS_MAX: u32 = 20;
 /// Pause before that.
 const REPEAT_AFTER: Duration = Duration::from_millis(100);
 
+/// clusterd begins streamed answers, and goes on with listings, at once: one that does not for this
+/// long hangs, and must not hold clients for ever.
+const STREAM_WITHIN: Duration = Duration::from_secs(60);
+/// Until the answer to a call that waits for some Kubo, which may be collecting garbage.
+const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+
 /// The clusterd beside us. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Cluster {
@@ -49,10 +55,10 @@ impl Cluster {
     /// What the client is told.
     pub async fn pin_rm(&self, request: &PinRm) -> Result<Vec<String>, Words> {
         let call = json(Call::new(api::PROXY_PIN_RM, &[]), request)?.repeatable();
-        Ok(self.ask::<Pins>(&call).await?.pins)
+        Ok(in_time(ANSWER_WITHIN, self.ask::<Pins>(&call)).await?.pins)
     }
 
-    /// Replaces a pin.
+    /// Replaces a pin. It may fetch for as long as the client waits.
     ///
     /// # Errors
     /// What the client is told.
@@ -66,7 +72,7 @@ impl Cluster {
     /// # Errors
     /// What the client is told.
     pub async fn pin_ls(&self, query: PinLs) -> Result<PinList, Words> {
-        PinList::open(self.client.clone(), query).await
+        in_time(STREAM_WITHIN, PinList::open(self.client.clone(), query)).await
     }
 
     /// Looks single pins up: those found, in order, and the error that ended it, if any.
@@ -75,13 +81,16 @@ impl Cluster {
     /// What the client is told when nothing could be looked up.
     pub async fn pin_lookup(&self, request: &PinLookup) -> Result<Lookup, Words> {
         let call = json(Call::new(api::PROXY_PIN_LOOKUP, &[]), request)?.repeatable();
-        let mut repeats = Repeats::default();
-        loop {
-            match self.look_up(&call, request.args.len()).await {
-                Ok(lookup) => return Ok(lookup),
-                Err(error) => repeats.again(error).await?,
+        let asked = async {
+            let mut repeats = Repeats::default();
+            loop {
+                match self.look_up(&call, request.args.len()).await {
+                    Ok(lookup) => return Ok(lookup),
+                    Err(error) => repeats.again(error).await?,
+                }
             }
-        }
+        };
+        in_time(ANSWER_WITHIN, asked).await
     }
 
     async fn look_up(&self, call: &Call, wanted: usize) -> Result<Lookup, ClientError> {
@@ -110,7 +119,8 @@ impl Cluster {
     /// What the client is told.
     pub async fn repo_stat(&self, size_only: bool) -> Result<RepoStat, Words> {
         let flag = if size_only { "true" } else { "false" };
-        self.ask(&Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)])).await
+        let call = Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)]);
+        in_time(ANSWER_WITHIN, self.ask(&call)).await
     }
 
     /// Collects garbage on every peer.
@@ -119,7 +129,8 @@ impl Cluster {
     /// What the client is told.
     pub async fn repo_gc(&self) -> Result<Garbage, Words> {
         let call = Call::new(api::PROXY_REPO_GC, &[]);
-        Ok(Garbage { lines: self.client.send(&call).await.map_err(words)?.lines() })
+        let asked = async { Ok(self.client.send(&call).await.map_err(words)?.lines()) };
+        Ok(Garbage { lines: in_time(STREAM_WITHIN, asked).await? })
     }
 
     /// For calls that may be repeated: changes carry a request id.
@@ -235,7 +246,8 @@ impl PinWait {
             u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
         });
         let call = json(Call::new(api::PROXY_PIN_ADD, &[]), &self.request)?.repeatable();
-        Ok(self.client.send(&call).await.map_err(words)?.lines())
+        let asked = async { Ok(self.client.send(&call).await.map_err(words)?.lines()) };
+        in_time(STREAM_WITHIN, asked).await
     }
 }
 
@@ -255,6 +267,16 @@ impl Repeats {
     }
 }
 
+/// Waits no longer than a clusterd that is well would make us.
+async fn in_time<T>(
+    within: Duration,
+    asked: impl Future<Output = Result<T, Words>>,
+) -> Result<T, Words> {
+    tokio::time::timeout(within, asked).await.unwrap_or_else(|_| {
+        Err(format!("clusterd has not answered for {} s; see its log", within.as_secs()))
+    })
+}
+
 fn json(call: Call, body: &impl serde::Serialize) -> Result<Call, Words> {
     call.json(body).map_err(words)
 }
@@ -267,5 +289,17 @@ fn words(error: ClientError) -> Words {
         | ClientError::Broken { .. }
         | ClientError::Unintelligible { .. }
         | ClientError::Unsendable { .. }) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clusterd_that_hangs_is_named() {
+        let hung = std::future::pending::<Result<(), Words>>();
+        let words = in_time(Duration::ZERO, hung).await.unwrap_err();
+        assert!(words.starts_with("clusterd has not answered"), "{words}");
     }
 }

@@ -5,7 +5,7 @@ use common::api;
 use common::api::client::{Call, Chunks, Client, ClientError};
 use common::api::proxy::PinLs;
 
-use super::{Repeats, Words, words};
+use super::{Repeats, STREAM_WITHIN, Words, in_time, words};
 
 /// The listing while it comes.
 #[derive(Debug)]
@@ -28,11 +28,14 @@ impl PinList {
     /// # Errors
     /// What the client is told.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Words> {
-        match self.chunks.next().await {
-            Ok(chunk) => Ok(chunk),
-            Err(ClientError::Broken { .. }) => Ok(None),
-            Err(error) => Err(words(error)),
-        }
+        let next = async {
+            match self.chunks.next().await {
+                Ok(chunk) => Ok(chunk),
+                Err(ClientError::Broken { .. }) => Ok(None),
+                Err(error) => Err(words(error)),
+            }
+        };
+        in_time(STREAM_WITHIN, next).await
     }
 
     /// Goes on after `last`, the last CID that was read whole, or from the beginning. Whatever was
@@ -43,7 +46,7 @@ impl PinList {
     pub async fn resume(&mut self, last: Option<String>) -> Result<(), Words> {
         self.repeats.again(ClientError::Broken { reason: "the listing".to_owned() }).await?;
         self.query.after = last;
-        self.chunks = ask(&self.client, &self.query).await?;
+        self.chunks = in_time(STREAM_WITHIN, ask(&self.client, &self.query)).await?;
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! The local Kubo's indirect pins, read as they stream.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::lines::Form;
-use crate::exchange::Exchange;
 use crate::h1::reply::Line;
+use crate::upstream::Upstream;
 use crate::upstream::call::{Answer, Call};
 
 /// Kubo walks every DAG before its map form begins; a walk of hours helps nobody.
@@ -38,12 +39,15 @@ struct KuboError {
 }
 
 impl Indirect {
-    /// Asks Kubo, on behalf of the client.
+    /// Asks Kubo, with the client's own `Authorization`.
     ///
     /// # Errors
     /// What the client is told.
-    pub(crate) async fn ask(exchange: &Exchange, form: Form) -> Result<Self, String> {
-        let token = exchange.head.header("Authorization");
+    pub(crate) async fn ask(
+        upstream: &Arc<Upstream>,
+        token: Option<&[u8]>,
+        form: Form,
+    ) -> Result<Self, String> {
         let fields: Vec<Line<'_>> =
             token.map(|value| ("Authorization", value)).into_iter().collect();
         let target = match form {
@@ -58,8 +62,7 @@ impl Indirect {
             within: ANSWER_WITHIN,
             repeatable: true,
         };
-        let mut answer =
-            exchange.worker.upstream.call(call).await.map_err(|error| error.to_string())?;
+        let mut answer = upstream.call(call).await.map_err(|error| error.to_string())?;
         if answer.head.status() != 200 {
             let body = answer.whole(ERROR_BYTES_MAX).await.map_err(|error| error.to_string())?;
             return Err(serde_json::from_slice::<KuboError>(&body).map_or_else(

@@ -5,6 +5,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 
 use common::api::proxy::PinLine;
 
@@ -13,6 +14,7 @@ use super::indirect::Indirect;
 use super::lines::{Entry, Form, Writer};
 use super::pin_ls::Listing;
 use super::request::Request;
+use super::request::limit::Stop;
 use crate::cluster::PinList;
 use crate::reply::{Answer, Shape};
 
@@ -32,26 +34,6 @@ struct Lines {
     ended: bool,
 }
 
-/// Why a listing stops.
-enum Stop {
-    /// The client is gone.
-    Gone(io::Error),
-    /// What the client is told.
-    Words(String),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Gone(error)
-    }
-}
-
-impl From<String> for Stop {
-    fn from(words: String) -> Self {
-        Self::Words(words)
-    }
-}
-
 /// Answers a listing without arguments.
 ///
 /// # Errors
@@ -64,10 +46,13 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     let lines = match listing.cluster_query() {
         None => None,
-        Some(query) => match request.in_time(context.cluster.pin_ls(query)).await {
-            Ok(list) => Some(Lines::of(list)),
-            Err(words) => return answer.fail(&words).await,
-        },
+        Some(query) => {
+            match request.in_time(answer.exchange, context.cluster.pin_ls(query)).await {
+                Ok(list) => Some(Lines::of(list)),
+                Err(Stop::Gone(error)) => return Err(error),
+                Err(Stop::Words(words)) => return answer.fail(&words).await,
+            }
+        }
     };
     let mut output =
         Output { answer, writer: listing.writer, out: Vec::new(), run: Vec::new(), any: false };
@@ -99,15 +84,15 @@ impl Output<'_> {
         let merges = listing.has_indirect() && self.writer.form == Form::Map;
         let mut indirect = None;
         if merges {
-            indirect = Some(request.in_time(Indirect::ask(self.answer.exchange, Form::Map)).await?);
+            indirect = Some(self.ask_indirect(request).await?);
         }
-        let mut waiting = next_of(request, &mut indirect).await?;
+        let mut waiting = self.next_of(request, &mut indirect).await?;
         if let Some(mut lines) = lines {
             loop {
                 if lines.is_drained() {
                     self.flush().await?;
                 }
-                let Some(line) = request.in_time(lines.next()).await? else {
+                let Some(line) = request.in_time(self.answer.exchange, lines.next()).await? else {
                     break;
                 };
                 let pin = PinLine::parse(line).ok_or_else(|| unintelligible(line))?;
@@ -116,7 +101,7 @@ impl Output<'_> {
                     if cid != pin.cid {
                         self.push(&cid, "indirect", "");
                     }
-                    waiting = next_of(request, &mut indirect).await?;
+                    waiting = self.next_of(request, &mut indirect).await?;
                 }
                 let name = if self.writer.shows_names { name_of(&pin) } else { Cow::Borrowed("") };
                 self.push(pin.cid, pin.mode.as_str(), &name);
@@ -127,18 +112,36 @@ impl Output<'_> {
         }
         if listing.has_indirect() && !merges {
             self.flush().await?;
-            let asked = Indirect::ask(self.answer.exchange, Form::Stream);
-            indirect = Some(request.in_time(asked).await?);
-            waiting = next_of(request, &mut indirect).await?;
+            indirect = Some(self.ask_indirect(request).await?);
+            waiting = self.next_of(request, &mut indirect).await?;
         }
         while let Some(cid) = waiting {
             self.push(&cid, "indirect", "");
             if self.out.len() >= OUTPUT_BYTES {
                 self.flush().await?;
             }
-            waiting = next_of(request, &mut indirect).await?;
+            waiting = self.next_of(request, &mut indirect).await?;
         }
         Ok(())
+    }
+
+    /// Kubo walks as long as the client waits: dropping the question stops it.
+    async fn ask_indirect(&mut self, request: &Request) -> Result<Indirect, Stop> {
+        let upstream = Arc::clone(&self.answer.exchange.worker.upstream);
+        let token = self.answer.exchange.head.header("Authorization").map(<[u8]>::to_vec);
+        let asked = Indirect::ask(&upstream, token.as_deref(), self.writer.form);
+        request.in_time(self.answer.exchange, asked).await
+    }
+
+    async fn next_of(
+        &mut self,
+        request: &Request,
+        indirect: &mut Option<Indirect>,
+    ) -> Result<Option<String>, Stop> {
+        match indirect {
+            Some(indirect) => request.in_time(self.answer.exchange, indirect.next()).await,
+            None => Ok(None),
+        }
     }
 
     fn push(&mut self, cid: &str, kind: &'static str, name: &str) {
@@ -259,16 +262,6 @@ impl Lines {
             return Ok(None);
         }
         Ok(Some(line))
-    }
-}
-
-async fn next_of(
-    request: &Request,
-    indirect: &mut Option<Indirect>,
-) -> Result<Option<String>, String> {
-    match indirect {
-        Some(indirect) => request.in_time(indirect.next()).await,
-        None => Ok(None),
     }
 }
 

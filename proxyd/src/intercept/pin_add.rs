@@ -11,7 +11,8 @@ use common::pin::PinMode;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Context;
-use super::request::{DEADLINE_EXCEEDED, Request};
+use super::request::Request;
+use super::request::limit::{DEADLINE_EXCEEDED, Limit, PIN_DEADLINE_EXCEEDED, Stop};
 use crate::cluster::PinWait;
 use crate::h1::head::RequestHead;
 use crate::reply::Answer;
@@ -34,17 +35,15 @@ pub(crate) async fn serve(
     };
     let directly = wanted.mode == PinMode::Direct;
     let wait = context.cluster.pin_add(wanted, request.deadline);
+    let limit = request.limit_of_clusterd(PIN_DEADLINE_EXCEEDED);
     let output = Output { encoding: answer.encoding, base, directly };
     if request.options.is_set("progress") {
-        return with_progress(wait, answer, &output).await;
+        return with_progress(wait, limit, answer, &output).await;
     }
-    let pinned = tokio::select! {
-        pinned = wait.end() => pinned,
-        () = answer.exchange.client_gone() => return Err(io::ErrorKind::BrokenPipe.into()),
-    };
-    match pinned {
+    match limit.bound_for(answer.exchange, wait.end()).await {
         Ok(pins) => answer.single(&output.render(&pins, 0, 0)).await,
-        Err(words) => answer.fail(&words).await,
+        Err(Stop::Gone(error)) => Err(error),
+        Err(Stop::Words(words)) => answer.fail(&words).await,
     }
 }
 
@@ -76,6 +75,7 @@ fn wanted(request: &Request, context: &Context) -> Result<(PinAdd, CidBase), Str
 /// Streams the progress, then the pins.
 async fn with_progress(
     mut wait: PinWait,
+    limit: Limit,
     mut answer: Answer<'_>,
     output: &Output,
 ) -> io::Result<()> {
@@ -92,9 +92,10 @@ async fn with_progress(
                 _ = ticks.tick() => {
                     answer.emit(&output.render(&[], nodes_now, bytes_now)).await?;
                 }
-                () = answer.exchange.client_gone() => {
-                    return Err(io::ErrorKind::BrokenPipe.into());
-                }
+                stop = limit.stop(answer.exchange) => match stop {
+                    Stop::Gone(error) => return Err(error),
+                    Stop::Words(words) => break Err(words),
+                },
             }
         };
         match event {

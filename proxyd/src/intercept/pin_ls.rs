@@ -10,6 +10,7 @@ use common::pin::PinMode;
 
 use super::lines::{Entry, Form, Writer};
 use super::request::Request;
+use super::request::limit::{DEADLINE_EXCEEDED, Stop};
 use super::{Context, listing};
 use crate::cluster::{Found, Lookup};
 use crate::reply::{Answer, Shape};
@@ -66,9 +67,11 @@ pub(crate) async fn serve(
         kind: listing.kind,
         timeout_ms: request.timeout_ms(),
     };
-    match context.cluster.pin_lookup(&wanted).await {
+    let limit = request.limit_of_clusterd(DEADLINE_EXCEEDED);
+    match limit.bound_for(answer.exchange, context.cluster.pin_lookup(&wanted)).await {
         Ok(lookup) => show(lookup, &listing.writer, answer).await,
-        Err(words) => answer.fail(&words).await,
+        Err(Stop::Gone(error)) => Err(error),
+        Err(Stop::Words(words)) => answer.fail(&words).await,
     }
 }
 

@@ -8,6 +8,7 @@ use common::kubo::value::{Encoding, Record, Value, field};
 
 use super::Context;
 use super::request::Request;
+use super::request::limit::{DEADLINE_EXCEEDED, Stop};
 use crate::reply::Answer;
 
 /// Answers the request.
@@ -29,14 +30,16 @@ pub(crate) async fn serve(
         request_id: answer.exchange.id.to_string(),
         timeout_ms: request.timeout_ms(),
     };
-    match context.cluster.pin_rm(&wanted).await {
+    let limit = request.limit_of_clusterd(DEADLINE_EXCEEDED);
+    match limit.bound_for(answer.exchange, context.cluster.pin_rm(&wanted)).await {
         Ok(pins) => {
             let object = render(answer.encoding, base, &pins, |pins| {
                 pins.iter().map(|pin| format!("unpinned {pin}\n")).collect()
             });
             answer.single(&object).await
         }
-        Err(words) => answer.fail(&words).await,
+        Err(Stop::Gone(error)) => Err(error),
+        Err(Stop::Words(words)) => answer.fail(&words).await,
     }
 }
 

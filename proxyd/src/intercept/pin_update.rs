@@ -5,6 +5,7 @@ use std::io;
 use common::api::proxy::PinUpdate;
 
 use super::request::Request;
+use super::request::limit::{DEADLINE_EXCEEDED, Stop};
 use super::{Context, pin_rm};
 use crate::reply::Answer;
 
@@ -31,7 +32,8 @@ pub(crate) async fn serve(
         timeout_ms: request.timeout_ms(),
         fast_provide: request.fast_provide(),
     };
-    match context.cluster.pin_update(&wanted).await {
+    let limit = request.limit_of_clusterd(DEADLINE_EXCEEDED);
+    match limit.bound_for(answer.exchange, context.cluster.pin_update(&wanted)).await {
         Ok(pins) => {
             let object = pin_rm::render(answer.encoding, base, &pins, |pins| match pins {
                 [from, to, ..] => format!("updated {from} to {to}\n"),
@@ -39,6 +41,7 @@ pub(crate) async fn serve(
             });
             answer.single(&object).await
         }
-        Err(words) => answer.fail(&words).await,
+        Err(Stop::Gone(error)) => Err(error),
+        Err(Stop::Words(words)) => answer.fail(&words).await,
     }
 }

@@ -6,7 +6,8 @@ use common::api::proxy::RepoGcEvent;
 use common::kubo::value::{Encoding, Record, Value, field, optional};
 
 use super::Context;
-use super::request::{DEADLINE_EXCEEDED, Request};
+use super::request::Request;
+use super::request::limit::{DEADLINE_EXCEEDED, Stop};
 use crate::reply::{Answer, Shape};
 
 /// Error texts kept for the trailer of a run without `stream-errors`; a header holds no more.
@@ -26,17 +27,15 @@ pub(crate) async fn serve(
     let streams_errors = request.options.is_set("stream-errors");
     let silent = request.options.is_set("silent");
     let quiet = request.options.is_set("quiet");
-    let mut garbage = match request.in_time(context.cluster.repo_gc()).await {
+    let asked = context.cluster.repo_gc();
+    let mut garbage = match request.in_time(answer.exchange, asked).await {
         Ok(garbage) => garbage,
-        Err(words) => return answer.fail(&words).await,
+        Err(Stop::Gone(error)) => return Err(error),
+        Err(Stop::Words(words)) => return answer.fail(&words).await,
     };
     let mut errors: Vec<String> = Vec::new();
     loop {
-        let event = tokio::select! {
-            event = request.in_time(garbage.next()) => event,
-            () = answer.exchange.client_gone() => return Err(io::ErrorKind::BrokenPipe.into()),
-        };
-        let object = match event {
+        let object = match request.in_time(answer.exchange, garbage.next()).await {
             // Kubo itself is not silent with stream-errors, but in its text form.
             Ok(RepoGcEvent::Removed(_)) if silent && !streams_errors => continue,
             Ok(RepoGcEvent::Removed(cid)) => render(answer.encoding, Some(cid), "", quiet, silent),
@@ -54,8 +53,11 @@ pub(crate) async fn serve(
                 object
             }
             Ok(RepoGcEvent::Done) => break,
-            Err(words) if words == DEADLINE_EXCEEDED => return answer.fail(&words).await,
-            Err(words) => {
+            Err(Stop::Gone(error)) => return Err(error),
+            Err(Stop::Words(words)) if words == DEADLINE_EXCEEDED => {
+                return answer.fail(&words).await;
+            }
+            Err(Stop::Words(words)) => {
                 errors.push(words);
                 break;
             }

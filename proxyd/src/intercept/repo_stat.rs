@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use common::api::proxy::RepoStat;
 use common::kubo::value::{Encoding, Record, Value, field};
+use tokio::time::Instant;
 
 use super::Context;
-use super::request::{DEADLINE_EXCEEDED, Request};
+use super::request::Request;
+use super::request::limit::{Limit, Stop};
 use crate::reply::Answer;
 
 /// The peers get this much, however little the client gives.
@@ -26,15 +28,8 @@ pub(crate) async fn serve(
     let human = request.options.is_set("human");
     let asked = context.cluster.repo_stat(size_only);
     // Kubo counts what it can however short the time is, and never fails for want of it.
-    let patience =
-        request.timeout_ms().map(Duration::from_millis).map(|time| time.max(COUNTED_WITHIN));
-    let stat = match patience {
-        None => asked.await,
-        Some(patience) => tokio::time::timeout(patience, asked)
-            .await
-            .unwrap_or_else(|_| Err(DEADLINE_EXCEEDED.to_owned())),
-    };
-    match stat {
+    let limit = Limit::ours(request.deadline.map(|at| at.max(Instant::now() + COUNTED_WITHIN)));
+    match limit.bound_for(answer.exchange, asked).await {
         Ok(stat) => {
             if !stat.missing.is_empty() {
                 answer.add_field("X-Cluster-Missing", stat.missing.join(", "));
@@ -47,7 +42,8 @@ pub(crate) async fn serve(
             };
             answer.single(&object).await
         }
-        Err(words) => answer.fail(&words).await,
+        Err(Stop::Gone(error)) => Err(error),
+        Err(Stop::Words(words)) => answer.fail(&words).await,
     }
 }
 

@@ -1,12 +1,15 @@
 //! A request of an intercepted command, after the checks that come before any command runs.
 
+pub(crate) mod limit;
+mod stdin;
+
 use std::io;
 use std::time::Duration;
 
 use common::go_duration;
 use common::kubo::cid_base::CidBase;
 use common::kubo::command::Command;
-use common::kubo::multipart::{self, Form, StdinArgs, Stop};
+use common::kubo::multipart::{self, Form, StdinArgs, Stop as StdinStop};
 use common::kubo::options::Options;
 use common::kubo::path::Target;
 use common::kubo::query;
@@ -15,10 +18,9 @@ use common::pin::FastProvide;
 use tokio::time::Instant;
 
 use crate::exchange::Exchange;
-use crate::h1::body::BodyError;
+use limit::{Limit, Stop};
+use stdin::Stdin;
 
-/// Longest body with arguments that is read: a hundred thousand CIDs and more.
-const STDIN_BYTES_MAX: usize = 16 << 20;
 /// A time limit beyond this is none.
 const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -31,7 +33,7 @@ pub(crate) struct Request {
     pub(crate) encoding: Encoding,
     /// When the client's time limit is over.
     pub(crate) deadline: Option<Instant>,
-    stdin: StdinArgs,
+    stdin: Stdin,
 }
 
 /// A request that no command runs for.
@@ -71,18 +73,17 @@ impl Request {
         let stdin = match form {
             // A form without a body has no parts either.
             Form::Boundary(boundary) if command.stdin_args => {
-                let body = exchange.whole_body(STDIN_BYTES_MAX).await.map_err(unread)?;
-                StdinArgs::read(&body, &boundary)
+                Stdin::read(exchange, &boundary).await?
             }
             Form::Broken(words) if options.is_ok() => return Err(refused(words)),
-            Form::Boundary(_) | Form::Broken(_) | Form::None => StdinArgs::default(),
+            Form::Boundary(_) | Form::Broken(_) | Form::None => Stdin::default(),
         };
         let mut options = options.map_err(|error| refused(&error.to_string()))?;
-        if stdin.stop == Some(Stop::NoPart) {
-            return Err(refused(Stop::NoPart.message()));
+        if let Some(stop @ (StdinStop::NoPart | StdinStop::TooMany)) = stdin.args.stop {
+            return Err(refused(stop.message()));
         }
         let mut stdin = stdin;
-        take_required(command, &mut options, &mut stdin)?;
+        take_required(command, &mut options, &mut stdin.args)?;
         let deadline = match options.text("timeout") {
             None => None,
             Some(text) => {
@@ -104,10 +105,10 @@ impl Request {
     /// # Errors
     /// The body could not be read to its end; Kubo's words.
     pub(crate) fn all_args(&self) -> Result<Vec<String>, String> {
-        if let Some(stop) = self.stdin.stop {
+        if let Some(stop) = self.stdin.args.stop {
             return Err(stop.message().to_owned());
         }
-        Ok(self.options.args.iter().chain(&self.stdin.lines).cloned().collect())
+        Ok(self.options.args.iter().chain(&self.stdin.args.lines).cloned().collect())
     }
 
     /// How CIDs are written in the answer.
@@ -143,25 +144,24 @@ impl Request {
         Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Gives `work` the time that the client allows.
+    /// Gives `work` the time that the client allows, as long as the client is there. For work that
+    /// does not know of that limit.
     ///
     /// # Errors
-    /// The words of Kubo when the time is over, else those of `work`.
+    /// The words of Kubo when the time is over, else those of `work`; or the client is gone.
     pub(crate) async fn in_time<T>(
         &self,
+        exchange: &mut Exchange,
         work: impl Future<Output = Result<T, String>>,
-    ) -> Result<T, String> {
-        match self.deadline {
-            None => work.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, work)
-                .await
-                .unwrap_or_else(|_| Err(DEADLINE_EXCEEDED.to_owned())),
-        }
+    ) -> Result<T, Stop> {
+        Limit::ours(self.deadline).bound_for(exchange, work).await
+    }
+
+    /// The same for a call that tells clusterd the limit; `words` are Kubo's for its end.
+    pub(crate) fn limit_of_clusterd(&self, words: &'static str) -> Limit {
+        Limit::of_clusterd(self.deadline, words)
     }
 }
-
-/// Kubo's words for a time limit that is over.
-pub(crate) const DEADLINE_EXCEEDED: &str = "context deadline exceeded";
 
 /// Takes required arguments from the body where the query has none.
 fn take_required(
@@ -179,7 +179,7 @@ fn take_required(
     }
     Err(match stdin.stop {
         // Kubo stumbles before its own headers are set.
-        Some(Stop::Directory) => Fault::Silent { late: false },
+        Some(StdinStop::Directory) => Fault::Silent { late: false },
         Some(stop) => refused(stop.message()),
         None => refused(&missing),
     })
@@ -187,12 +187,4 @@ fn take_required(
 
 fn refused(words: &str) -> Fault {
     Fault::Refused { words: words.to_owned(), late: false }
-}
-
-fn unread(error: BodyError) -> Fault {
-    match error {
-        BodyError::Connection(error) => Fault::Gone(error),
-        BodyError::Cut => Fault::Gone(io::ErrorKind::UnexpectedEof.into()),
-        BodyError::Malformed(_) | BodyError::TooLong { .. } => refused(&error.to_string()),
-    }
 }
