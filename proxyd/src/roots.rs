@@ -17,15 +17,24 @@ struct Line {
 #[derive(Debug, Default)]
 pub struct Roots {
     found: Vec<String>,
+    /// Everything is wrapped, so that lines with a name are no roots.
+    wraps: bool,
 }
 
 impl Roots {
+    /// None seen yet; `wraps` says that the client asked for a directory around all entries.
+    #[must_use]
+    pub fn new(wraps: bool) -> Self {
+        Self { found: Vec::new(), wraps }
+    }
+
     /// Looks at one line, without its line feed. Lines of another form are no roots.
     pub fn see(&mut self, line: &[u8]) {
         let Ok(line) = serde_json::from_slice::<Line>(line) else {
             return;
         };
-        if line.hash.is_empty() || line.name.contains('/') {
+        let is_wrapped = self.wraps && !line.name.is_empty();
+        if line.hash.is_empty() || line.name.contains('/') || is_wrapped {
             return;
         }
         if line.name.is_empty() {
@@ -34,21 +43,15 @@ impl Roots {
         self.found.push(line.hash);
     }
 
-    /// How many wait to be taken.
+    /// Those found and not let go of, in order.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.found.len()
+    pub fn held(&self) -> &[String] {
+        &self.found
     }
 
-    /// Whether none waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
-    /// Takes those found so far, in order.
-    pub fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.found)
+    /// Lets go of the first ones.
+    pub fn let_go(&mut self, count: usize) {
+        self.found.drain(..count.min(self.found.len()));
     }
 }
 
@@ -57,11 +60,22 @@ mod tests {
     use super::*;
 
     fn roots(lines: &[&str]) -> Vec<String> {
-        let mut roots = Roots::default();
+        see_all(Roots::default(), lines).held().to_vec()
+    }
+
+    fn see_all(mut roots: Roots, lines: &[&str]) -> Roots {
         for line in lines {
             roots.see(line.as_bytes());
         }
-        roots.take()
+        roots
+    }
+
+    #[test]
+    fn what_will_be_wrapped_is_not_held() {
+        let entry = r#"{"Name":"y","Hash":"QmY","Size":"14"}"#;
+        assert!(see_all(Roots::new(true), &[entry, entry]).held().is_empty());
+        let wrapper = r#"{"Name":"","Hash":"QmW","Size":"165"}"#;
+        assert_eq!(see_all(Roots::new(true), &[entry, wrapper]).held(), ["QmW"]);
     }
 
     #[test]

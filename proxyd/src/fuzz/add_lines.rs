@@ -64,6 +64,6 @@ fn roots_are_what_a_reader_of_json_finds() {
                 plain.push(hash);
             }
         }
-        assert_eq!(roots.take(), plain, "{shown}");
+        assert_eq!(roots.held(), plain, "{shown}");
     });
 }

@@ -16,6 +16,9 @@ use crate::roots::Roots;
 
 /// Directories that are remembered for a silent client; beyond it some are not shown.
 const DIRECTORIES_MAX: usize = 100_000;
+/// Roots held back. Until a line without a name comes, or the end, they may turn out to be entries of
+/// a directory that was sent without a name; with more of them than this some are pinned before.
+const ROOTS_HELD_MAX: usize = 100_000;
 /// The empty directory in both versions, with Kubo's usual hash.
 const EMPTY_DIRECTORIES: [&str; 2] = [
     "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn",
@@ -37,7 +40,8 @@ pub(crate) async fn serve(
         relay::forward(exchange, edits).await;
         return Ok(());
     };
-    let (roots, directories) = (Roots::default(), HashSet::new());
+    let roots = Roots::new(upload.options.is_set("wrap-with-directory"));
+    let directories = HashSet::new();
     let mut watch = Added { upload: &upload, context, roots, directories, shows: true };
     upload::serve(exchange, edits, &upload, &mut watch).await
 }
@@ -80,9 +84,15 @@ impl Added<'_> {
             || EMPTY_DIRECTORIES.contains(&event.hash.as_str())
     }
 
+    /// Pins all that is held; what is left after an error is on the local Kubo alone.
     async fn pin(&mut self) -> Result<(), String> {
         let name = self.upload.options.text("pin-name");
-        self.upload.pin(self.roots.take(), name, self.context).await
+        while let Some(batch) = self.roots.held().chunks(ROOTS_MAX).next() {
+            self.upload.pin(batch, name, self.context).await?;
+            let count = batch.len();
+            self.roots.let_go(count);
+        }
+        Ok(())
     }
 }
 
@@ -90,7 +100,7 @@ impl Watch for Added<'_> {
     async fn see(&mut self, line: &[u8]) -> Result<Option<Vec<u8>>, String> {
         self.roots.see(line);
         self.shows = !self.upload.options.is_set("silent") || self.is_shown_to_silent(line);
-        if self.roots.len() >= ROOTS_MAX && !self.upload.options.is_set("wrap-with-directory") {
+        if self.roots.held().len() >= ROOTS_HELD_MAX {
             self.pin().await?;
         }
         Ok(None)
@@ -102,7 +112,15 @@ impl Watch for Added<'_> {
 
     async fn failed(&mut self) {
         let name = self.upload.options.text("pin-name");
-        self.upload.pin_remains(self.roots.take(), name, self.context).await;
+        while let Some(batch) = self.roots.held().chunks(ROOTS_MAX).next() {
+            self.upload.pin_remains(batch, name, self.context).await;
+            let count = batch.len();
+            self.roots.let_go(count);
+        }
+    }
+
+    fn kept(&self) -> &[String] {
+        self.roots.held()
     }
 
     fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {

@@ -59,11 +59,18 @@ impl Watch for Put<'_> {
     }
 
     async fn end(&mut self) -> Result<(), String> {
-        self.upload.pin(std::mem::take(&mut self.keys), None, self.context).await
+        self.upload.pin(&self.keys, None, self.context).await?;
+        self.keys.clear();
+        Ok(())
     }
 
     async fn failed(&mut self) {
-        self.upload.pin_remains(std::mem::take(&mut self.keys), None, self.context).await;
+        self.upload.pin_remains(&self.keys, None, self.context).await;
+        self.keys.clear();
+    }
+
+    fn kept(&self) -> &[String] {
+        &self.keys
     }
 
     fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {

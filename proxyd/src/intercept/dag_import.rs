@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Context;
 use super::dag_put::Link;
+use super::upload::kept::naming;
 use super::upload::{self, Upload, Watch};
 use crate::exchange::Exchange;
 use crate::relay::{self, Edits};
@@ -29,13 +30,15 @@ pub(crate) async fn serve(
         relay::forward(exchange, edits).await;
         return Ok(());
     };
-    let mut watch = Imported { upload: &upload, context };
+    let mut watch = Imported { upload: &upload, context, root: Vec::new() };
     upload::serve(exchange, edits, &upload, &mut watch).await
 }
 
 struct Imported<'a> {
     upload: &'a Upload,
     context: &'a Context,
+    /// The root that is being pinned, if any.
+    root: Vec<String>,
 }
 
 /// One line of Kubo's answer: a root, or the counts at the end.
@@ -71,10 +74,17 @@ impl Watch for Imported<'_> {
             return Ok(None);
         };
         let cid = root.cid.cid;
-        match self.upload.pin(vec![cid.clone()], None, self.context).await {
+        self.root = vec![cid];
+        let pinned = self.upload.pin(&self.root, None, self.context).await;
+        let root = std::mem::take(&mut self.root);
+        match pinned {
             Ok(()) => Ok(None),
-            Err(words) => Ok(Some(root_line(&cid, &words))),
+            Err(words) => Ok(Some(root_line(&root.concat(), &naming(&words, &root)))),
         }
+    }
+
+    fn kept(&self) -> &[String] {
+        &self.root
     }
 
     async fn end(&mut self) -> Result<(), String> {

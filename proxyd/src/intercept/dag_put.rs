@@ -60,6 +60,7 @@ impl Watch for Put<'_> {
     async fn see(&mut self, line: &[u8]) -> Result<Option<Vec<u8>>, String> {
         // Kubo stores and pins all nodes at the end or none, so none can be pinned earlier here.
         if self.nodes.len() >= ROOTS_MAX {
+            self.nodes.clear();
             return Err(format!("dag/put with a pin takes at most {ROOTS_MAX} nodes at a time"));
         }
         self.nodes.push(read(line)?);
@@ -67,7 +68,13 @@ impl Watch for Put<'_> {
     }
 
     async fn end(&mut self) -> Result<(), String> {
-        self.upload.pin(std::mem::take(&mut self.nodes), None, self.context).await
+        self.upload.pin(&self.nodes, None, self.context).await?;
+        self.nodes.clear();
+        Ok(())
+    }
+
+    fn kept(&self) -> &[String] {
+        &self.nodes
     }
 
     fn render(&self, line: &[u8]) -> Result<Vec<u8>, String> {

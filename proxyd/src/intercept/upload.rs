@@ -1,6 +1,7 @@
 //! What `add`, `block/put`, `dag/put` and `dag/import` share: the body goes to Kubo with every
 //! option, and what Kubo has pinned is pinned in the cluster before the answer ends.
 
+pub(crate) mod kept;
 mod view;
 
 use std::io;
@@ -25,6 +26,8 @@ use crate::h1::reply::Line;
 use crate::relay::{self, Edits, ObserveError, Observed};
 use crate::reply;
 
+use super::request::limit::{Limit, PIN_DEADLINE_EXCEEDED};
+use kept::naming;
 use view::{Broken, View};
 
 /// CIDs held until they are pinned; about the size of one request to clusterd.
@@ -90,34 +93,33 @@ impl Upload {
     /// Pins in the cluster what Kubo has just been given with its own pin.
     ///
     /// # Errors
-    /// What the client is told: the roots stay pinned on the local Kubo, and are named.
+    /// What the client is told; the roots stay pinned on the local Kubo.
     pub(crate) async fn pin(
         &self,
-        roots: Vec<String>,
+        roots: &[String],
         name: Option<&str>,
         context: &Context,
     ) -> Result<(), String> {
         if roots.is_empty() {
             return Ok(());
         }
-        let kept = roots.join(", ");
-        let pinned = self.ask(roots, name, true, context).await;
-        pinned.map_err(|words| format!("{words} (still pinned on the local Kubo: {kept})"))
+        self.ask(roots.to_vec(), name, true, context).await
     }
 
     /// Pins what Kubo had added before it failed: it keeps those, so the cluster does. Whether it
     /// really holds them is looked up. The answer is an error already, so another changes nothing.
     pub(crate) async fn pin_remains(
         &self,
-        roots: Vec<String>,
+        roots: &[String],
         name: Option<&str>,
         context: &Context,
     ) {
         if roots.is_empty() {
             return;
         }
-        if let Err(error) = self.ask(roots, name, false, context).await {
-            warn!(error, "what Kubo added before it failed is pinned there alone");
+        if let Err(error) = self.ask(roots.to_vec(), name, false, context).await {
+            let kept = kept::list(roots);
+            warn!(error, kept, "what Kubo added before it failed is pinned there alone");
         }
     }
 
@@ -139,7 +141,9 @@ impl Upload {
             // Kubo has had these options with the upload itself.
             fast_provide: FastProvide::default(),
         };
-        context.cluster.pin_add(wanted, self.deadline).end().await.map(|_| ())
+        let limit = Limit::of_clusterd(self.deadline, PIN_DEADLINE_EXCEEDED);
+        let wait = context.cluster.pin_add(wanted, self.deadline);
+        limit.bound(wait.end()).await.map(|_| ())
     }
 }
 
@@ -162,6 +166,9 @@ pub(crate) trait Watch: Send {
     fn failed(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+
+    /// What Kubo has pinned and the cluster has not, as far as is known.
+    fn kept(&self) -> &[String];
 
     /// Writes a line as the client wants it; Kubo sent JSON with canonical CIDs.
     ///
@@ -202,9 +209,17 @@ pub(crate) async fn serve(
             exchange.reply.last(&last, &trailers).await
         }
         Err(Broken::Words(words)) => {
+            let words = naming(&words, watch.kept());
+            warn!(error = words, "an upload is not pinned in the cluster");
             exchange.reply.end(&[("X-Stream-Error", words.as_bytes())]).await
         }
-        Err(Broken::Cut(error)) => Err(error),
+        Err(Broken::Cut(error)) => {
+            if !watch.kept().is_empty() {
+                let kept = kept::list(watch.kept());
+                warn!(kept, "an upload broke off; its roots may be pinned on the local Kubo alone");
+            }
+            Err(error)
+        }
     }
 }
 
