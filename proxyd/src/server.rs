@@ -139,7 +139,10 @@ pub async fn run(worker: Arc<Worker>, listeners: Vec<Listener>, tls: Option<Tls>
     loop {
         tokio::select! {
             () = worker.house.drain_begun() => break,
-            _ = sweep.tick() => worker.upstream.close_old(),
+            _ = sweep.tick() => {
+                worker.upstream.close_old();
+                worker.context.guard.prepare(&worker.upstream);
+            }
         }
     }
     // The listeners go first: a handed one keeps its queue for the next proxyd.
@@ -151,8 +154,13 @@ async fn drain(worker: &Worker) {
     let start = Instant::now();
     let emptied = |until| async move {
         let empty = async {
-            while worker.seats.count() > 0 {
-                worker.seats.one_left().await;
+            loop {
+                // Before the look: the last one may leave in another thread right after it.
+                let left = worker.seats.one_left();
+                if worker.seats.count() == 0 {
+                    break;
+                }
+                left.await;
             }
         };
         tokio::time::timeout_at(until, empty).await.is_ok()
@@ -197,10 +205,14 @@ async fn accept(worker: Arc<Worker>, listener: Accepting) {
 
 /// With one connection too many, waits until one ends: the one idle longest is asked to, if any is.
 async fn make_room(worker: &Worker) {
-    while worker.seats.count() > worker.config.connections_max {
+    loop {
+        let left = worker.seats.one_left();
+        if worker.seats.count() <= worker.config.connections_max {
+            return;
+        }
         worker.seats.send_longest_idle_away();
         // The time-out only leads to another look.
-        drop(tokio::time::timeout(ROOM_EVERY, worker.seats.one_left()).await);
+        drop(tokio::time::timeout(ROOM_EVERY, left).await);
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Reply {
     pending: Vec<u8>,
     stage: Stage,
     is_http_10: bool,
+    /// The request was `HEAD`: its answer is a head alone, whatever length that tells.
+    is_head_only: bool,
     close: bool,
     /// The command ends the connection, not the client or we: Go writes that at another place.
     command_closes: bool,
@@ -48,9 +50,18 @@ impl Reply {
             pending: Vec::new(),
             stage: Stage::Waiting,
             is_http_10,
+            is_head_only: false,
             close,
             command_closes: false,
         }
+    }
+
+    /// Fits it to the request's method: a body after the answer to `HEAD` would be taken for the
+    /// next answer.
+    #[must_use]
+    pub fn to_method(mut self, method: &[u8]) -> Self {
+        self.is_head_only = method == b"HEAD";
+        self
     }
 
     /// How far it has come.
@@ -121,10 +132,10 @@ impl Reply {
     /// The client is gone. Not cancel-safe.
     pub async fn last(&mut self, data: &[u8], trailers: &[Line<'_>]) -> io::Result<()> {
         self.push_chunk(data);
-        if !self.is_http_10 {
+        if !self.is_http_10 && !self.is_head_only {
             self.pending.extend_from_slice(b"0\r\n");
             for (name, value) in trailers {
-                push_field(&mut self.pending, name.as_bytes(), &one_line(value));
+                push_line(&mut self.pending, name, value);
             }
             self.pending.extend_from_slice(b"\r\n");
         }
@@ -140,7 +151,9 @@ impl Reply {
     pub async fn whole(&mut self, status: u16, fields: &[Line<'_>], body: &[u8]) -> io::Result<()> {
         self.push_head(status, fields, (status != 204).then_some(body.len()));
         self.pending.extend_from_slice(b"\r\n");
-        self.pending.extend_from_slice(body);
+        if !self.is_head_only {
+            self.pending.extend_from_slice(body);
+        }
         self.flush().await?;
         self.stage = Stage::Ended;
         Ok(())
@@ -155,6 +168,7 @@ impl Reply {
         self.close = true;
         self.stage = Stage::Open;
         let fields = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n";
+        let body = if self.is_head_only { "" } else { body };
         let answer = format!("HTTP/1.1 {status}\r\n{fields}\r\n{body}");
         self.send(answer.as_bytes()).await?;
         self.stage = Stage::Ended;
@@ -222,7 +236,7 @@ impl Reply {
         let split = fields.partition_point(|(name, _)| *name < "Connection");
         for (name, value) in fields[..split].iter().chain(by_command.iter()).chain(&fields[split..])
         {
-            push_field(&mut self.pending, name.as_bytes(), value);
+            push_line(&mut self.pending, name, value);
         }
         push_date(&mut self.pending);
         if let Some(length) = length {
@@ -247,7 +261,7 @@ impl Reply {
     fn push_chunk(&mut self, data: &[u8]) {
         debug_assert_eq!(self.stage, Stage::Open, "a body follows a head");
         // An empty chunk would end the body.
-        if data.is_empty() {
+        if data.is_empty() || self.is_head_only {
             return;
         }
         if self.is_http_10 {
@@ -260,9 +274,13 @@ impl Reply {
     }
 }
 
-/// A value on one line, as Go writes it: line ends become blanks.
-fn one_line(value: &[u8]) -> Vec<u8> {
-    value.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }).collect()
+/// Writes a field on one line, as Go does: line ends in the value become blanks, as they would
+/// split the answer.
+fn push_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    let start = out.len();
+    push_field(out, name.as_bytes(), value);
+    let line = start..out.len() - b"\r\n".len();
+    out[line].iter_mut().filter(|b| matches!(b, b'\r' | b'\n')).for_each(|b| *b = b' ');
 }
 
 thread_local! {
@@ -279,4 +297,27 @@ fn push_date(out: &mut Vec<u8>) {
         }
         push_field(out, b"Date", text.as_bytes());
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::stream;
+
+    #[tokio::test]
+    async fn values_and_trailers_stay_on_their_line() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (read, write) = stream::unix(ours);
+        let mut reply = Reply::new(write, false, true);
+        reply.head(200, &[("X-Cluster-Missing", b"a\r\nSet-Cookie: b")]);
+        reply.end(&[("X-Stream-Error", b"c\nd")]).await.unwrap();
+        drop((reply, read));
+        let mut text = String::new();
+        theirs.read_to_string(&mut text).await.unwrap();
+        assert!(text.contains("\r\nX-Cluster-Missing: a  Set-Cookie: b\r\n"), "{text}");
+        assert!(text.ends_with("\r\nX-Stream-Error: c d\r\n\r\n"), "{text}");
+    }
 }

@@ -43,7 +43,8 @@ pub(crate) async fn serve(
             Err(NoHead::Cut(_)) => return,
         };
         let exchange = Box::new(Exchange {
-            reply: Reply::new(write, head.is_http_10(), head.wants_close()),
+            reply: Reply::new(write, head.is_http_10(), head.wants_close() || seat.must_leave())
+                .to_method(head.method()),
             body: Some(Body::of(&head, reader)),
             id: worker.next_id(),
             worker: Arc::clone(&worker),

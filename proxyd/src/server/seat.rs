@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::h1::head::RequestHead;
 use crate::h1::reader::{NoHead, Reader};
@@ -72,9 +73,10 @@ impl Seats {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Waits until some connection ends. Cancel-safe.
-    pub(super) async fn one_left(&self) {
-        self.left.notified().await;
+    /// Ready when some connection has ended after this call; so call it before the count is
+    /// looked at. Cancel-safe.
+    pub(super) fn one_left(&self) -> Notified<'_> {
+        self.left.notified()
     }
 
     /// Asks the connection that has been idle longest to end, to make room.
@@ -112,6 +114,11 @@ impl Seat {
 }
 
 impl Seated {
+    /// Whether the connection shall end after the answer that it is about to get.
+    pub(super) fn must_leave(&self) -> bool {
+        self.seat.must_leave.load(Ordering::Acquire)
+    }
+
     /// Waits for the head of the next request; `None` when the connection must leave. One that is
     /// slow with its head counts as idle.
     pub(super) async fn next_request(
@@ -146,5 +153,38 @@ impl Drop for Seated {
         self.seats.count.fetch_sub(1, Ordering::Relaxed);
         // One to the acceptor, one to the drain: whichever waits.
         self.seats.left.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::stream;
+
+    #[test]
+    fn an_end_before_the_first_poll_is_not_missed() {
+        let seats = Seats::new();
+        let seated = seats.sit();
+        let left = seats.one_left();
+        drop(seated);
+        assert!(left.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_must_leave_is_served_what_has_come_and_says_so() {
+        let seats = Seats::new();
+        let seated = seats.sit();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (read, _write) = stream::unix(ours);
+        theirs.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        seats.send_idle_away();
+        let mut reader = Reader::new(read);
+        assert!(seated.next_request(&mut reader).await.is_some_and(|head| head.is_ok()));
+        assert!(seated.must_leave());
+        assert!(seated.next_request(&mut reader).await.is_none());
     }
 }

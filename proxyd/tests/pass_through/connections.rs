@@ -37,6 +37,19 @@ fn a_connection_to_kubo_is_used_again_by_another_client() {
     played.join().unwrap();
 }
 
+#[test]
+fn an_answer_of_our_own_to_head_has_no_body_and_the_connection_goes_on() {
+    let proxyd = Proxyd::start(free_address(), "");
+    let mut client = proxyd.connect();
+    client.send("HEAD /api/v0/id HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Length: ") && !head.contains("Length: 0"), "{head}");
+    client.send(post("/api/v0/id"));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{head}");
+}
+
 /// Answers one request, then reads another and closes without an answer; then a fresh connection.
 fn after_a_stale_connection(path: &str) -> String {
     let (kubo, _played) = upstream(2, |number, kubo| {
