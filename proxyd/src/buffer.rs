@@ -22,9 +22,10 @@ const BULK_IN_USE_MAX: usize = 6;
 const BULK_KEPT_MAX: usize = 2;
 /// Small buffers kept for the next messages.
 const SMALL_KEPT_MAX: usize = 64;
-/// Bytes of all grown buffers together, over all connections: heads past [`SMALL_BYTES`] are rare,
-/// and a thousand slow ones must not fill the memory.
-const GROWN_BYTES_MAX: usize = 16 << 20;
+/// Bytes of all grown buffers and long heads together, over all connections: heads past
+/// [`SMALL_BYTES`] are rare, and a thousand slow ones must not fill the memory. Ten of the longest
+/// heads that are allowed fit at once.
+const GROWN_BYTES_MAX: usize = 32 << 20;
 
 thread_local! {
     static SMALL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
@@ -37,6 +38,32 @@ static GROWN_BYTES: AtomicUsize = AtomicUsize::new(0);
 /// A head has outgrown its buffer and there is no memory to spare for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfSpace;
+
+/// Memory of a long head in use, counted with the grown buffers until it is dropped.
+#[derive(Debug)]
+pub struct Charge(usize);
+
+impl Charge {
+    /// Counts so many bytes; zero costs nothing.
+    ///
+    /// # Errors
+    /// [`OutOfSpace`] when all together would be too much.
+    pub fn of(bytes: usize) -> Result<Self, OutOfSpace> {
+        if bytes > 0 && GROWN_BYTES.fetch_add(bytes, Ordering::Relaxed) + bytes > GROWN_BYTES_MAX {
+            GROWN_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(OutOfSpace);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            GROWN_BYTES.fetch_sub(self.0, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Where a block came from, and so where it goes back to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -139,10 +166,8 @@ impl Buffer {
         if self.block.len() >= limit {
             return Err(OutOfSpace);
         }
-        if GROWN_BYTES.fetch_add(size, Ordering::Relaxed) + size > GROWN_BYTES_MAX {
-            GROWN_BYTES.fetch_sub(size, Ordering::Relaxed);
-            return Err(OutOfSpace);
-        }
+        // The block gives it back; see `give_back`.
+        std::mem::forget(Charge::of(size)?);
         let mut block = vec![0; size].into_boxed_slice();
         let held = self.end - self.start;
         block[..held].copy_from_slice(self.bytes());

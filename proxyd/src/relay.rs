@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::exchange::Exchange;
 use crate::h1::chunked::ChunkError;
-use crate::h1::head::HeadError;
+use crate::h1::head::{HeadError, RequestHead};
 use crate::h1::refusal;
 use crate::h1::reply::Stage;
 use crate::upstream::{Connection, Upstream, UpstreamError};
@@ -36,7 +36,7 @@ pub struct Edits {
 /// reset. Not cancel-safe: dropping it cuts the exchange.
 pub async fn forward(exchange: &mut Exchange, edits: &Edits) {
     let upstream = Arc::clone(&exchange.worker.upstream);
-    let opening = match opening(exchange, edits) {
+    let opening = match opening(exchange, edits, RequestHead::copy_onward) {
         Ok(opening) => opening,
         Err(error) => return refuse_chunks(exchange, error).await,
     };
@@ -121,13 +121,16 @@ async fn attempt(
     end
 }
 
+/// Writes a request's head for Kubo: with this target and these values in place of its own.
+type CopyHead = fn(&RequestHead, &mut Vec<u8>, Option<&[u8]>, &[(&str, &[u8])]);
+
 /// The request's head as Kubo gets it, with the body bytes that came along.
-fn opening(exchange: &mut Exchange, edits: &Edits) -> Result<Vec<u8>, ChunkError> {
+fn opening(exchange: &mut Exchange, edits: &Edits, copy: CopyHead) -> Result<Vec<u8>, ChunkError> {
     let at_hand = exchange.body.as_ref().map_or(0, |body| body.reader.buffer.bytes().len());
     let mut out = Vec::with_capacity(exchange.head.length() + at_hand);
     let replace: Vec<(&str, &[u8])> =
         edits.request.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-    exchange.head.copy_onward(&mut out, edits.target.as_deref(), &replace);
+    copy(&exchange.head, &mut out, edits.target.as_deref(), &replace);
     if let Some(body) = &mut exchange.body {
         let count = body.rest.skip(body.reader.buffer.bytes())?;
         out.extend_from_slice(&body.reader.buffer.bytes()[..count]);

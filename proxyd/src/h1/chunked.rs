@@ -53,6 +53,8 @@ enum State {
     EndLf,
     /// Past the end.
     Done,
+    /// Past a byte that does not fit: whatever follows has no meaning.
+    Broken(ChunkError),
 }
 
 /// Reads through a chunked body, however its bytes are split.
@@ -95,6 +97,9 @@ impl Chunks {
     /// [`ChunkError`] at the first byte that does not fit; the body cannot go on.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Step, ChunkError> {
         let mut at = 0;
+        if let State::Broken(error) = self.state {
+            return Err(error);
+        }
         while at < bytes.len() && self.state != State::Done {
             if self.state == State::Data {
                 let left = usize::try_from(self.size).unwrap_or(usize::MAX);
@@ -105,7 +110,13 @@ impl Chunks {
                 }
                 return Ok(Step { taken: end, data: at..end });
             }
-            self.state = self.next(bytes[at])?;
+            match self.next(bytes[at]) {
+                Ok(state) => self.state = state,
+                Err(error) => {
+                    self.state = State::Broken(error);
+                    return Err(error);
+                }
+            }
             at += 1;
         }
         Ok(Step { taken: at, data: at..at })
@@ -141,6 +152,7 @@ impl Chunks {
             State::TrailerStart | State::Trailer | State::TrailerLf | State::EndLf => {
                 self.next_in_trailers(byte)
             }
+            State::Broken(error) => Err(error),
             State::Data | State::Done => Ok(self.state),
         }
     }

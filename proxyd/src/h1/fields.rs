@@ -3,11 +3,14 @@
 use std::ops::Range;
 
 use super::head::HeadError;
+use crate::buffer::{Charge, SMALL_BYTES};
 
 /// Fields of a message; a head with more is refused. Kubo's clients send about ten.
 pub const FIELDS_MAX: usize = 1024;
 /// So many fields are parsed without an allocation of their own.
 const FIELDS_USUAL: usize = 48;
+/// Names in all `Connection` fields together; each field is compared with each of them.
+const CONNECTION_NAMES_MAX: usize = 32;
 
 /// One field line: where its name and value stand in the raw bytes.
 #[derive(Debug, Clone)]
@@ -32,13 +35,15 @@ pub(crate) enum Known {
 }
 
 /// Header fields in wire order, and the whole head as it came.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Fields {
     /// Start line, fields and the empty line.
     raw: Vec<u8>,
     /// Length of the start line with its CRLF.
     start_line: usize,
     fields: Vec<Field>,
+    /// Given back with the head.
+    _charge: Charge,
 }
 
 impl Fields {
@@ -49,6 +54,10 @@ impl Fields {
         parsed: &[httparse::Header<'_>],
     ) -> Result<Self, HeadError> {
         check_line_ends(raw)?;
+        // Twice, as a head is copied for the next hop while it is held here.
+        let held = 2 * raw.len() + size_of_val(parsed);
+        let charge =
+            Charge::of(held.saturating_sub(2 * SMALL_BYTES)).map_err(|_| HeadError::TooLarge)?;
         let fields = parsed
             .iter()
             .map(|field| Field {
@@ -57,7 +66,11 @@ impl Fields {
                 known: known(field.name.as_bytes()),
             })
             .collect();
-        Ok(Self { raw: raw.to_vec(), start_line, fields })
+        let fields = Self { raw: raw.to_vec(), start_line, fields, _charge: charge };
+        if fields.names_in_connection().nth(CONNECTION_NAMES_MAX).is_some() {
+            return Err(HeadError::TooManyFields);
+        }
+        Ok(fields)
     }
 
     /// Value of the first field of that name, in any case.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use super::fields::{Fields, Known, with_room};
+use super::fields::{Fields, Known, push_field, with_room};
 use super::framing::{self, Framing};
 
 /// Longest head in bytes, as in Kubo: a command with thousands of arguments has them all in its target.
@@ -22,13 +22,13 @@ pub enum HeadError {
     /// Past [`HEAD_BYTES_MAX`], or memory for such heads is used up.
     #[error("header is too large")]
     TooLarge,
-    /// More fields than [`super::fields::FIELDS_MAX`].
+    /// More fields, or names in `Connection`, than [`super::fields`] takes.
     #[error("too many header fields")]
     TooManyFields,
 }
 
 /// Head of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RequestHead {
     fields: Fields,
     method: Range<usize>,
@@ -39,7 +39,7 @@ pub struct RequestHead {
 }
 
 /// Head of an answer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ResponseHead {
     fields: Fields,
     status: u16,
@@ -146,7 +146,28 @@ impl RequestHead {
     pub fn expects_continue(&self) -> bool {
         !self.is_http_10
             && self.framing != Framing::None
-            && self.fields.known(Known::Expect).any(|v| v.eq_ignore_ascii_case(b"100-continue"))
+            && self
+                .fields
+                .known(Known::Expect)
+                .flat_map(|value| value.split(|b| matches!(b, b',' | b' ' | b'\t')))
+                .any(|word| word.eq_ignore_ascii_case(b"100-continue"))
+    }
+
+    /// Writes the head for Kubo in HTTP/1.1, whatever the client speaks: there a stream that broke
+    /// off says so in a trailer. Otherwise as [`Self::copy_onward`].
+    pub(crate) fn copy_onward_in_11(
+        &self,
+        out: &mut Vec<u8>,
+        target: Option<&[u8]>,
+        replace: &[(&str, &[u8])],
+    ) {
+        self.push_start_line(out, target, b" HTTP/1.1\r\n");
+        if self.fields.known(Known::Host).next().is_none() {
+            // Kubo takes any, but HTTP/1.1 must have one.
+            push_field(out, b"Host", b"localhost");
+        }
+        self.fields.copy_onward(out, replace, None);
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Writes the head for Kubo: as it came, but for fields that end here and what is replaced.
@@ -157,12 +178,16 @@ impl RequestHead {
         replace: &[(&str, &[u8])],
     ) {
         let version: &[u8] = if self.is_http_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
-        for part in [self.method(), b" ", target.unwrap_or(self.target()), version] {
-            out.extend_from_slice(part);
-        }
+        self.push_start_line(out, target, version);
         let keep_alive = (self.is_http_10 && !self.close).then_some(&b"keep-alive"[..]);
         self.fields.copy_onward(out, replace, keep_alive);
         out.extend_from_slice(b"\r\n");
+    }
+
+    fn push_start_line(&self, out: &mut Vec<u8>, target: Option<&[u8]>, version: &[u8]) {
+        for part in [self.method(), b" ", target.unwrap_or(self.target()), version] {
+            out.extend_from_slice(part);
+        }
     }
 }
 

@@ -47,6 +47,10 @@ pub(crate) async fn run(
         Err(Some(cause)) => return AnswerEnd::None(cause),
         Err(None) => return AnswerEnd::Cut,
     };
+    // Kubo never does; a client of HTTP/1.0 could not read it.
+    if request.is_http_10() && head.framing() == Framing::Chunked {
+        return AnswerEnd::None(NoHead::Refused(HeadError::Malformed("chunks to HTTP/1.0")));
+    }
     if worker.is_draining() || head.wants_close() || head.framing() == Framing::UntilClose {
         reply.close_after();
     }
@@ -87,10 +91,6 @@ pub(crate) async fn final_head(
             return Err(Some(NoHead::Refused(HeadError::Malformed("switching protocols"))));
         }
         if !head.is_interim() {
-            // Kubo never does; a client of HTTP/1.0 could not read it.
-            if request.is_http_10() && head.framing() == Framing::Chunked {
-                return Err(Some(NoHead::Refused(HeadError::Malformed("chunks to HTTP/1.0"))));
-            }
             return Ok(head);
         }
         // Clients of HTTP/1.0 do not know interim answers.

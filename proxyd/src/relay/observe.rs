@@ -13,7 +13,7 @@ use super::{Edits, opening};
 use crate::exchange::{Body, Exchange};
 use crate::h1::body::{BodyError, Rest};
 use crate::h1::chunked::ChunkError;
-use crate::h1::head::ResponseHead;
+use crate::h1::head::{RequestHead, ResponseHead};
 use crate::h1::reader::Reader;
 use crate::stream::WriteHalf;
 use crate::upstream::{Connection, UpstreamError};
@@ -74,7 +74,7 @@ struct Uploaded {
 /// cannot go on then: answer, and it is closed.
 pub async fn observe(exchange: &mut Exchange, edits: &Edits) -> Result<Observed, ObserveError> {
     let upstream = Arc::clone(&exchange.worker.upstream);
-    let opening = opening(exchange, edits)?;
+    let opening = opening(exchange, edits, RequestHead::copy_onward_in_11)?;
     let Connection { mut reader, write, .. } = upstream.take().await?;
     let Some(body) = exchange.body.take() else {
         return Err(ObserveError::ClientGone);
@@ -83,7 +83,10 @@ pub async fn observe(exchange: &mut Exchange, edits: &Edits) -> Result<Observed,
     let head = tokio::select! {
         biased;
         head = final_head(&exchange.head, &mut reader, &mut exchange.reply) => head,
-        error = upload.failed() => Err(error)?,
+        error = upload.failed() => {
+            upload.stop(exchange).await;
+            return Err(error);
+        }
     };
     let head = match head {
         Ok(head) => head,

@@ -1,5 +1,8 @@
 //! Requests on their way to Kubo.
 
+use std::io::{Read, Write};
+use std::time::Duration;
+
 use crate::stage::{Client, OK, Proxyd, post, upstream};
 
 #[test]
@@ -90,7 +93,7 @@ fn a_head_of_900_kib_passes_and_one_past_a_mebibyte_is_431() {
     assert_eq!(played.join().unwrap(), [long.len()]);
     let mut client = proxyd.connect();
     // It is refused before its end is there.
-    drop(std::io::Write::write_all(&mut client.stream, &[b'a'; 3 << 20]));
+    drop(client.stream.write_all(&[b'a'; 3 << 20]));
     assert!(client.head().starts_with("HTTP/1.1 4"));
 }
 
@@ -130,6 +133,29 @@ fn body_and_answer_flow_at_the_same_time() {
     }
     assert_eq!(client.until("0\r\n\r\n"), "0\r\n\r\n");
     played.join().unwrap();
+}
+
+#[test]
+fn long_heads_that_wait_for_kubo_are_bounded_together() {
+    // Each is held twice while it waits; ten fill the allowance and Kubo never answers.
+    let (kubo, _played) = upstream(32, |_, kubo| {
+        kubo.has_ended();
+    });
+    let proxyd = Proxyd::start(kubo, "");
+    let long = post(&format!("/?{}", "arg=x&".repeat(170_000)));
+    let mut waiting = Vec::new();
+    let refused = (0..32).any(|_| {
+        let mut client = proxyd.connect();
+        // One that is refused early does not take all of it.
+        drop(client.stream.write_all(long.as_bytes()));
+        client.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut start = [0; 12];
+        let is_refused = client.stream.read_exact(&mut start).is_ok() && &start == b"HTTP/1.1 431";
+        waiting.push(client);
+        is_refused
+    });
+    assert!(refused, "{} heads of a mebibyte are held at once", waiting.len());
+    assert!(waiting.len() > 4, "refused after {}", waiting.len());
 }
 
 impl Proxyd {

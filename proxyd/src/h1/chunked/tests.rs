@@ -116,3 +116,11 @@ proptest! {
         prop_assert_eq!(read(&bytes, &[]), read(&bytes, &cuts));
     }
 }
+
+#[test]
+fn nothing_is_read_past_a_byte_that_does_not_fit() {
+    let mut chunks = Chunks::default();
+    assert_eq!(chunks.step(b"1x"), Err(ChunkError::Size));
+    // Read anew, the digit before it would have made these a chunk.
+    assert_eq!(chunks.step(b"1\r\na\r\n0\r\n\r\n"), Err(ChunkError::Size));
+}

@@ -130,6 +130,41 @@ fn connection_cannot_name_away_what_kubo_judges_by() {
 }
 
 #[test]
+fn more_names_in_connection_than_anybody_sends_are_refused() {
+    let named = |count: usize| format!("Connection: {}\r\n", vec!["a"; count].join(","));
+    assert!(with_fields(&named(32)).is_ok());
+    for fields in [named(33), named(20).repeat(2), "Connection: a\r\n".repeat(33)] {
+        assert_eq!(with_fields(&fields).unwrap_err(), HeadError::TooManyFields);
+    }
+}
+
+#[test]
+fn a_client_waits_for_leave_where_go_finds_the_word() {
+    let waits = |value: &str| {
+        with_fields(&format!("Content-Length: 1\r\nExpect: {value}\r\n"))
+            .unwrap()
+            .expects_continue()
+    };
+    assert!(waits("100-Continue") && waits("x, 100-continue") && waits("x 100-continue"));
+    assert!(!waits("100-continued"));
+}
+
+#[test]
+fn an_observed_request_is_http_11_whatever_the_client_speaks() {
+    let asked = |text: &str| {
+        let mut out = Vec::new();
+        request(text).unwrap().copy_onward_in_11(&mut out, None, &[]);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(
+        asked("POST /a HTTP/1.0\r\nConnection: keep-alive\r\nX-A: 1\r\n\r\n"),
+        "POST /a HTTP/1.1\r\nHost: localhost\r\nX-A: 1\r\n\r\n"
+    );
+    let named = "POST /a HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_eq!(asked(&named.replace("HTTP/1.1", "HTTP/1.0")), named);
+}
+
+#[test]
 fn replaced_values_go_onward_in_place() {
     let head = with_fields("origin: http://127.0.0.1:9095\r\nX-B: 2\r\n").unwrap();
     let text = onward(&head, &[("Origin", b"http://127.0.0.1:5001")]);
