@@ -39,11 +39,8 @@ impl Stdin {
         if is_whole {
             return Ok(Self { args: StdinArgs::read(&body, boundary), _turn: None });
         }
-        let turn = match timeout(LARGE_WITHIN, LARGE.acquire()).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => {
-                return Err(refused("too many large bodies with arguments at a time; try again"));
-            }
+        let Ok(Ok(turn)) = timeout(LARGE_WITHIN, LARGE.acquire()).await else {
+            return Err(refused("too many large bodies with arguments at a time; try again"));
         };
         match timeout(LARGE_WITHIN, read_up_to(exchange, &mut body, BYTES_MAX)).await {
             Ok(Ok(true)) => Ok(Self { args: StdinArgs::read(&body, boundary), _turn: Some(turn) }),
