@@ -181,8 +181,9 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (read, _write) = stream::unix(ours);
         theirs.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        seats.send_idle_away();
         let mut reader = Reader::new(read);
+        reader.fill().await.unwrap();
+        seats.send_idle_away();
         assert!(seated.next_request(&mut reader).await.is_some_and(|head| head.is_ok()));
         assert!(seated.must_leave());
         assert!(seated.next_request(&mut reader).await.is_none());
