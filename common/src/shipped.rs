@@ -88,10 +88,8 @@ mod tests {
     use super::*;
     use serde::Deserialize;
 
-    #[derive(Deserialize)]
+    #[derive(Deserialize, Default)]
     #[serde(deny_unknown_fields, default)]
-    #[derive(Default)]
-    #[expect(dead_code, reason = "only its names count")]
     struct Raw {
         one: u8,
         two: u8,
@@ -100,7 +98,6 @@ mod tests {
 
     #[derive(Deserialize, Default)]
     #[serde(deny_unknown_fields, default)]
-    #[expect(dead_code, reason = "only its names count")]
     struct Inner {
         one: u8,
     }
