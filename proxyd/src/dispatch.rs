@@ -10,7 +10,7 @@ use crate::{intercept, relay};
 pub async fn serve(exchange: &mut Exchange) {
     let worker = Arc::clone(&exchange.worker);
     let guard = &worker.context.guard;
-    let edits = match guard.passage(&exchange.head, exchange.door, &worker.upstream).await {
+    let mut edits = match guard.passage(&exchange.head, exchange.door, &worker.upstream).await {
         Passage::Open(edits) => edits,
         Passage::Refused(refusal) => {
             if refusal.send(exchange).await.is_err() {
@@ -21,7 +21,10 @@ pub async fn serve(exchange: &mut Exchange) {
     };
     match intercept::find(&exchange.head) {
         // Boxed, as passing on is the common way and needs less room.
-        Some(found) => Box::pin(intercept::serve(found, exchange, &edits)).await,
+        Some(found) => {
+            edits.target = intercept::settled_target(&found, &exchange.head);
+            Box::pin(intercept::serve(found, exchange, &edits)).await;
+        }
         None => relay::forward(exchange, &edits).await,
     }
 }

@@ -8,44 +8,26 @@ pub mod authorizations;
 mod caller;
 pub mod credential;
 pub mod origin;
+mod probe;
 mod refusal;
+mod verdicts;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crate::exchange::{Door, Exchange};
-use crate::h1::body::BodyError;
 use crate::h1::head::RequestHead;
-use crate::h1::reply::Line;
-use crate::headers::KuboHeaders;
 use crate::relay::Edits;
-use crate::upstream::call::Call;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::Upstream;
 
 use authorizations::Authorizations;
 use caller::{Caller, edits, names_kubo};
+use verdicts::{Age, Verdicts};
 
+pub use probe::ProbeError;
 pub use refusal::Refusal;
-
-/// How long Kubo's verdict on a kind of caller holds.
-const REMEMBERED: Duration = Duration::from_secs(60);
-/// Kinds of callers remembered. A browser has one for each page it shows; strangers that try many
-/// origins push each other out, not the plain caller, who is kept apart.
-const KINDS_MAX: usize = 512;
-/// Kubo answers such a call without work; longer means that it is stopped.
-const PROBE_WITHIN: Duration = Duration::from_secs(10);
-/// Kubo's refusals are a line long.
-const REFUSAL_BYTES_MAX: usize = 64 << 10;
-
-/// What Kubo says to a kind of caller.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// It would run the command; these fields are on its answers.
-    Admitted(Arc<KuboHeaders>),
-    /// It would not; this is its answer.
-    Refused(Arc<Refusal>),
-}
+pub use verdicts::Verdict;
 
 /// What becomes of a request before it is looked at further.
 #[derive(Debug)]
@@ -56,28 +38,31 @@ pub enum Passage {
     Refused(Arc<Refusal>),
 }
 
-#[derive(Debug)]
-struct Known {
-    verdict: Verdict,
-    at: Instant,
-    /// Somebody is asking anew.
-    renewing: bool,
-}
-
 /// The rules, and what Kubo said so far. One for the daemon.
 #[derive(Debug)]
 pub struct Guard {
     authorizations: Option<Authorizations>,
     /// Names of further fields of Kubo's answers to repeat.
     extra: Vec<String>,
-    known: Mutex<HashMap<Caller, Known>>,
+    verdicts: Verdicts,
+    /// Somebody is asking about the plain caller.
+    renewing: AtomicBool,
 }
 
 impl Guard {
     /// Nothing is known yet. `extra`: the setting `extract_headers_extra`.
     #[must_use]
     pub fn new(authorizations: Option<Authorizations>, extra: Vec<String>) -> Arc<Self> {
-        Arc::new(Self { authorizations, extra, known: Mutex::default() })
+        let (verdicts, renewing) = (Verdicts::default(), AtomicBool::new(false));
+        Arc::new(Self { authorizations, extra, verdicts, renewing })
+    }
+
+    /// Asks Kubo about the plain caller unless it has ever told, so that a Kubo which goes away
+    /// later leaves its verdict behind. Returns at once.
+    pub fn prepare(self: &Arc<Self>, upstream: &Arc<Upstream>) {
+        if self.verdicts.get(&Caller::default(), Instant::now()).is_none() {
+            self.renew(upstream);
+        }
     }
 
     /// Decides on any request, passed through or not, without asking Kubo but in one case: a
@@ -89,7 +74,7 @@ impl Guard {
         upstream: &Arc<Upstream>,
     ) -> Passage {
         if let Some(authorizations) = &self.authorizations
-            && !authorizations.admit(head.target(), head.header("Authorization"))
+            && !authorizations.admit(head.method(), head.target(), head.header("Authorization"))
         {
             return Passage::Refused(self.denied(head, upstream).await);
         }
@@ -99,93 +84,59 @@ impl Guard {
     /// Decides on a call of an intercepted command, as Kubo would.
     ///
     /// # Errors
-    /// Kubo cannot be asked, and the caller is of a kind that it must judge.
-    pub async fn admit(
-        self: &Arc<Self>,
-        exchange: &Exchange,
-        path: &'static str,
-    ) -> Result<Verdict, UpstreamError> {
+    /// Kubo has no verdict, and has left none for this kind of caller.
+    pub async fn admit(self: &Arc<Self>, exchange: &Exchange) -> Result<Verdict, ProbeError> {
         let upstream = &exchange.worker.upstream;
-        let caller = Caller::of(&exchange.head, exchange.door, upstream, path);
-        let origin = exchange.head.header("Origin").map(<[u8]>::to_vec);
-        let plain = caller.is_plain();
-        if let Some((verdict, fresh)) = self.remembered(&caller) {
-            if fresh {
+        self.judge(Caller::of(&exchange.head, exchange.door, upstream), upstream).await
+    }
+
+    async fn judge(
+        self: &Arc<Self>,
+        caller: Caller,
+        upstream: &Arc<Upstream>,
+    ) -> Result<Verdict, ProbeError> {
+        match self.verdicts.get(&caller, Instant::now()) {
+            Some((verdict, Age::Fresh)) => return Ok(verdict),
+            // The plain caller is the hot path: he does not wait for the new one.
+            Some((verdict, Age::Stale)) => {
+                self.renew(upstream);
                 return Ok(verdict);
             }
-            // The plain caller is the hot path: the old verdict serves while a new one is fetched.
-            if plain {
-                self.renew(caller, upstream);
-                return Ok(verdict);
-            }
+            Some((_, Age::Old)) | None => {}
         }
-        match self.ask(&caller, origin.as_deref(), upstream).await {
+        match probe::ask(&caller, &self.extra, upstream).await {
             Ok(verdict) => {
-                self.remember(caller, verdict.clone());
+                self.verdicts.put(caller, verdict.clone(), Instant::now());
                 Ok(verdict)
             }
-            // Kubo has no say on a caller without origin, referer, browser or token.
-            Err(_) if plain => Ok(Verdict::Admitted(Arc::new(KuboHeaders::assumed()))),
-            Err(error) => Err(error),
+            Err(error @ ProbeError::Upstream(_)) => {
+                self.verdicts.prolong(&caller, Instant::now()).ok_or(error)
+            }
+            Err(error @ ProbeError::Undecided { .. }) => Err(error),
         }
     }
 
-    fn renew(self: &Arc<Self>, caller: Caller, upstream: &Arc<Upstream>) {
-        let claimed = self
-            .known()
-            .get_mut(&caller)
-            .is_some_and(|known| !std::mem::replace(&mut known.renewing, true));
-        if !claimed {
+    /// Asks about the plain caller in the background, once at a time.
+    fn renew(self: &Arc<Self>, upstream: &Arc<Upstream>) {
+        if self.renewing.swap(true, Ordering::AcqRel) {
             return;
         }
         let (guard, upstream) = (Arc::clone(self), Arc::clone(upstream));
         tokio::spawn(async move {
-            let verdict = guard.ask(&caller, None, &upstream).await.ok();
-            let mut known = guard.known();
-            if let Some(known) = known.get_mut(&caller) {
-                // A Kubo that is away changes nothing; it is asked again in a minute.
-                known.verdict = verdict.unwrap_or_else(|| known.verdict.clone());
-                known.at = Instant::now();
-                known.renewing = false;
+            let plain = Caller::default();
+            // A Kubo that is away changes nothing; the next caller asks again.
+            if let Ok(verdict) = probe::ask(&plain, &guard.extra, &upstream).await {
+                guard.verdicts.put(plain, verdict, Instant::now());
             }
+            guard.renewing.store(false, Ordering::Release);
         });
-    }
-
-    /// Asks Kubo with a call that it admits or refuses but cannot run: its time limit is no
-    /// duration, which Kubo answers with an empty 200 and its own headers.
-    async fn ask(
-        &self,
-        caller: &Caller,
-        origin: Option<&[u8]>,
-        upstream: &Arc<Upstream>,
-    ) -> Result<Verdict, UpstreamError> {
-        let path = caller.path.unwrap_or("repo/stat");
-        let target = format!("/api/v0/{path}?arg=probe&arg=probe&timeout=probe");
-        let fields: Vec<Line<'_>> =
-            caller.fields.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-        let mut answer = upstream
-            .call(Call {
-                method: "POST",
-                target: &target,
-                fields: &fields,
-                body: b"",
-                within: PROBE_WITHIN,
-                repeatable: true,
-            })
-            .await?;
-        let status = answer.head.status();
-        let body = answer.whole(REFUSAL_BYTES_MAX).await.map_err(|error| cut(upstream, error))?;
-        if status == 200 {
-            let learnt = KuboHeaders::learn(&answer.head, &self.extra, origin);
-            return Ok(Verdict::Admitted(Arc::new(learnt)));
-        }
-        Ok(Verdict::Refused(Arc::new(Refusal::of(&answer.head, body, origin))))
     }
 
     async fn denied(&self, head: &RequestHead, upstream: &Arc<Upstream>) -> Arc<Refusal> {
         if let Some(agent) = head.header("User-Agent").filter(|agent| names_kubo(agent)) {
-            let caller = Caller { fields: vec![("User-Agent", agent.to_vec())], path: None };
-            if let Ok(Verdict::Refused(refusal)) = self.ask(&caller, None, upstream).await
+            let caller =
+                Caller { fields: vec![("User-Agent", agent.to_vec())], ..Caller::default() };
+            if let Ok(Verdict::Refused(refusal)) = probe::ask(&caller, &self.extra, upstream).await
                 && refusal.status == 400
             {
                 return refusal;
@@ -193,33 +144,7 @@ impl Guard {
         }
         Arc::new(Refusal::plain(403, authorizations::DENIED))
     }
-
-    fn remembered(&self, caller: &Caller) -> Option<(Verdict, bool)> {
-        let known = self.known();
-        let entry = known.get(caller)?;
-        Some((entry.verdict.clone(), entry.at.elapsed() < REMEMBERED))
-    }
-
-    fn remember(&self, caller: Caller, verdict: Verdict) {
-        let mut known = self.known();
-        if known.len() >= KINDS_MAX && !known.contains_key(&caller) {
-            known.retain(|kind, entry| kind.is_plain() || entry.at.elapsed() < REMEMBERED);
-            if known.len() >= KINDS_MAX {
-                known.retain(|kind, _| kind.is_plain());
-            }
-        }
-        known.insert(caller, Known { verdict, at: Instant::now(), renewing: false });
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Caller, Known>> {
-        // A panic elsewhere leaves the map whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-fn cut(upstream: &Upstream, error: BodyError) -> UpstreamError {
-    UpstreamError::Lost {
-        address: upstream.address().clone(),
-        source: std::io::Error::other(error),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -46,15 +46,6 @@ pub struct KuboHeaders {
 }
 
 impl KuboHeaders {
-    /// For a Kubo that has never been heard of: what 0.42 sends as installed.
-    #[must_use]
-    pub fn assumed() -> Self {
-        Self {
-            cors: vec![("Vary".to_owned(), b"Origin".to_vec())],
-            command: vec![("Server".to_owned(), b"kubo/0.42.0".to_vec())],
-        }
-    }
-
     /// Takes the fields of an answer that carries no body of its own. `extra` names, in any case,
     /// further fields to repeat; `origin` replaces the allowed origin that Kubo was asked about.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::kubo::path::Target;
+use common::kubo::path::{COMMANDS, Target};
 use data_encoding::BASE64;
 use serde::Deserialize;
 use thiserror::Error;
@@ -57,20 +57,25 @@ impl Authorizations {
         Ok((!scopes.is_empty()).then_some(Self { scopes }))
     }
 
-    /// Whether a request may go on. Paths outside `/api/v0/` are not guarded, nor are those that
-    /// Kubo only redirects or refuses.
+    /// Whether a request may go on. Paths outside `/api/v0/` are not guarded, nor are `CONNECT` and
+    /// `*`, which Kubo answers itself. What cannot be read needs a valid token: if Kubo read it
+    /// otherwise than we do, it would be open.
     #[must_use]
-    pub fn admit(&self, target: &[u8], authorization: Option<&[u8]>) -> bool {
-        let guarded = std::str::from_utf8(target)
-            .ok()
-            .and_then(Target::parse)
-            .filter(|target| !target.is_unclean() && target.path.starts_with("/api/v0/"));
-        let Some(target) = guarded else { return true };
+    pub fn admit(&self, method: &[u8], target: &[u8], authorization: Option<&[u8]>) -> bool {
+        if method == b"CONNECT" || target == b"*" {
+            return true;
+        }
+        let path = std::str::from_utf8(target).ok().and_then(Target::parse).map(|t| t.path);
+        if path.as_ref().is_some_and(|path| !path.starts_with(COMMANDS)) {
+            return true;
+        }
         let given = authorization.unwrap_or_default();
         // The last of equal secrets wins in Kubo's map; the union is the same to any sane config.
-        self.scopes.iter().filter(|(header, _)| header.as_bytes() == given).any(|(_, paths)| {
-            target.path == "/api/v0/version"
-                || paths.iter().any(|prefix| target.path.starts_with(prefix.as_str()))
+        self.scopes.iter().filter(|(header, _)| header.as_bytes() == given).any(|(_, prefixes)| {
+            path.as_ref().is_none_or(|path| {
+                path == "/api/v0/version"
+                    || prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+            })
         })
     }
 }
@@ -105,37 +110,58 @@ mod tests {
     #[test]
     fn the_header_is_compared_byte_for_byte() {
         let all = sample();
-        assert!(all.admit(b"/api/v0/pin/ls", Some(b"Bearer tok")));
+        assert!(all.admit(b"POST", b"/api/v0/pin/ls", Some(b"Bearer tok")));
         for wrong in ["bearer tok", "Bearer tok ", "Bearer TOK", "Bearer", ""] {
-            assert!(!all.admit(b"/api/v0/pin/ls", Some(wrong.as_bytes())), "{wrong}");
+            assert!(!all.admit(b"POST", b"/api/v0/pin/ls", Some(wrong.as_bytes())), "{wrong}");
         }
-        assert!(!all.admit(b"/api/v0/pin/ls", None));
+        assert!(!all.admit(b"POST", b"/api/v0/pin/ls", None));
     }
 
     #[test]
     fn a_path_is_allowed_by_prefix_of_its_decoded_form() {
         let (all, bob) = (sample(), Some(b"Basic Ym9iOnB3".as_slice()));
         for path in ["/api/v0/id", "/api/v0/idxyz", "/api/v0/%69d", "/api/v0/add?pin=false"] {
-            assert!(all.admit(path.as_bytes(), bob), "{path}");
+            assert!(all.admit(b"POST", path.as_bytes(), bob), "{path}");
         }
         for path in ["/api/v0/pin/add", "/%61pi/v0/pin/add", "http://x/api/v0/pin/add"] {
-            assert!(!all.admit(path.as_bytes(), bob), "{path}");
+            assert!(!all.admit(b"POST", path.as_bytes(), bob), "{path}");
         }
     }
 
     #[test]
     fn any_valid_token_opens_version_and_nothing_else() {
         let (all, eve) = (sample(), Some(b"Bearer plain".as_slice()));
-        assert!(all.admit(b"/api/v0/version", eve));
-        assert!(!all.admit(b"/api/v0/version/deps", eve));
-        assert!(!all.admit(b"/api/v0/version", None));
+        assert!(all.admit(b"POST", b"/api/v0/version", eve));
+        assert!(!all.admit(b"POST", b"/api/v0/version/deps", eve));
+        assert!(!all.admit(b"POST", b"/api/v0/version", None));
     }
 
     #[test]
     fn what_kubo_does_not_guard_goes_on() {
-        for path in ["/webui", "/api/v0", "/api/v0//id", "/api/v1/id", "*"] {
-            assert!(sample().admit(path.as_bytes(), None), "{path}");
+        for path in ["/webui", "/api/v0", "http://h", "/api/v1/id", "*"] {
+            assert!(sample().admit(b"POST", path.as_bytes(), None), "{path}");
         }
+    }
+
+    #[test]
+    fn no_way_to_write_a_target_goes_around_the_guard() {
+        let all = sample();
+        for path in [
+            "x:/api/v0/id",
+            "http:/api/v0/id",
+            "ftp://h/api/v0/pin/rm?arg=C",
+            "/api/v0//id",
+            "/api/v0/config/show/%2e",
+            "/api/v0/./id",
+            "x:api/v0/id",
+            "/api/v0/%zz",
+            "api/v0/id",
+        ] {
+            assert!(!all.admit(b"POST", path.as_bytes(), None), "{path}");
+            assert!(all.admit(b"POST", path.as_bytes(), Some(b"Bearer tok")), "{path}");
+        }
+        assert!(!all.admit(b"POST", b"/api/v0/id\xff", None));
+        assert!(all.admit(b"CONNECT", b"h:1", None));
     }
 
     #[test]

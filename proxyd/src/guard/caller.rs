@@ -1,5 +1,7 @@
 //! What Kubo's rules see of a caller, and what is changed so that a page of ours is local to Kubo.
 
+use common::kubo::path::Target;
+
 use super::origin::Ports;
 use crate::exchange::Door;
 use crate::h1::head::RequestHead;
@@ -10,16 +12,14 @@ use crate::upstream::Upstream;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Caller {
     pub(super) fields: Vec<(&'static str, Vec<u8>)>,
-    pub(super) path: Option<&'static str>,
+    /// The escaped path of the request.
+    pub(super) path: Option<String>,
+    /// The client's own origin where Kubo is shown another: the answer has this one.
+    pub(super) origin: Option<Vec<u8>>,
 }
 
 impl Caller {
-    pub(super) fn of(
-        head: &RequestHead,
-        door: Door,
-        upstream: &Upstream,
-        path: &'static str,
-    ) -> Self {
+    pub(super) fn of(head: &RequestHead, door: Door, upstream: &Upstream) -> Self {
         let mut caller = Self::default();
         let edits = edits(head, door, upstream);
         for name in ["Origin", "Referer"] {
@@ -27,6 +27,7 @@ impl Caller {
             let value = edited.map(|(_, value)| value.as_slice()).or_else(|| head.header(name));
             caller.fields.extend(value.filter(|v| !v.is_empty()).map(|v| (name, v.to_vec())));
         }
+        caller.origin = edits.answer_origin.map(|(_, ours)| ours);
         let from_page = !caller.fields.is_empty();
         let agent = head.header("User-Agent").unwrap_or_default();
         if names_kubo(agent) || (!from_page && agent.starts_with(b"Mozilla")) {
@@ -34,10 +35,18 @@ impl Caller {
         }
         if let Some(token) = head.header("Authorization") {
             caller.fields.push(("Authorization", token.to_vec()));
-            // A token opens some paths and not others.
-            caller.path = Some(path);
+            // A token opens some paths and not others, by the path as the client wrote it.
+            let target = std::str::from_utf8(head.target()).ok().and_then(Target::parse);
+            caller.path = target.map(|target| target.raw_path.to_owned());
         }
         caller
+    }
+
+    /// How many bytes a client has chosen.
+    pub(super) fn length(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|(_, value)| value.len()).sum();
+        let (path, origin) = (self.path.as_ref(), self.origin.as_ref());
+        fields + path.map_or(0, String::len) + origin.map_or(0, Vec::len)
     }
 
     /// Whether nothing about the caller is for Kubo to judge.

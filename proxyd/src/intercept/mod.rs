@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use common::kubo::command::{self, Command};
 use common::kubo::path::Target;
+use common::kubo::{options, query};
 
 use crate::cluster::Cluster;
 use crate::exchange::Exchange;
@@ -135,14 +136,19 @@ pub struct Found {
 /// an expectation that it does not know (417).
 #[must_use]
 pub fn find(head: &RequestHead) -> Option<Found> {
-    let expects_else = head
-        .header("Expect")
-        .is_some_and(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"100-continue"));
+    let expects_else =
+        head.header("Expect").is_some_and(|value| !value.is_empty() && !names_continue(value));
     if head.method() != b"POST" || expects_else {
         return None;
     }
     let target = Target::parse(std::str::from_utf8(head.target()).ok()?)?;
     find_path(&target)
+}
+
+/// Whether one of the expectations is the known one. Source: `hasToken` in Go's `net/http`.
+fn names_continue(expect: &[u8]) -> bool {
+    let tokens = expect.split(|byte| b", \t".contains(byte));
+    tokens.into_iter().any(|token| token.eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn find_path(target: &Target<'_>) -> Option<Found> {
@@ -153,6 +159,16 @@ fn find_path(target: &Target<'_>) -> Option<Found> {
     let (last, parents) = segments.split_last()?;
     let endpoint = Endpoint::at(&parents.join("/"))?;
     Some(Found { endpoint, slash_arg: Some((*last).to_owned()) })
+}
+
+/// The target for Kubo where the client gave an option under both its names, with the one that we
+/// take; Kubo would take either at random, and might pin what we do not.
+#[must_use]
+pub fn settled_target(found: &Found, head: &RequestHead) -> Option<Vec<u8>> {
+    let (path, query) = std::str::from_utf8(head.target()).ok()?.split_once('?')?;
+    let overruled = options::overruled(found.endpoint.command(), &query::pairs(query));
+    let settled = || format!("{path}?{}", query::without(query, &overruled)).into_bytes();
+    (!overruled.is_empty()).then(settled)
 }
 
 /// Answers an intercepted request. Whatever happens, the client gets an answer or a reset.
@@ -178,7 +194,7 @@ pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
 /// Answers a command that Kubo never sees.
 async fn answer(found: Found, exchange: &mut Exchange, context: &Context) -> io::Result<()> {
     let command = found.endpoint.command();
-    let headers = match context.guard.admit(exchange, command.path).await {
+    let headers = match context.guard.admit(exchange).await {
         Ok(Verdict::Admitted(headers)) => headers,
         Ok(Verdict::Refused(refusal)) => return refusal.send(exchange).await,
         Err(error) => {
@@ -224,6 +240,45 @@ mod tests {
             assert_eq!(found(&format!("{path}/a")), Some((endpoint, Some("a".to_owned()))));
         }
         assert_eq!(found("/api/v0/stats/repo"), Some((Endpoint::RepoStat, None)));
+    }
+
+    #[test]
+    fn an_escaped_dot_is_an_argument() {
+        for (target, arg) in [
+            ("/api/v0/repo/gc/%2e", "."),
+            ("/api/v0/repo/gc/%2E%2e", ".."),
+            ("x:/api/v0/repo/gc/a", "a"),
+        ] {
+            assert_eq!(found(target), Some((Endpoint::RepoGc, Some(arg.to_owned()))), "{target}");
+        }
+    }
+
+    #[test]
+    fn an_expectation_that_kubo_does_not_know_is_its_own_to_answer() {
+        let expecting = |value: &str| {
+            let text = format!("POST /api/v0/add HTTP/1.1\r\nHost: h\r\nExpect: {value}\r\n\r\n");
+            find(&RequestHead::parse(text.as_bytes()).unwrap().unwrap().0).is_some()
+        };
+        for value in ["100-continue", "100-Continue, x", "x\t100-continue", "x,100-CONTINUE", ""] {
+            assert!(expecting(value), "{value}");
+        }
+        for value in ["x", "100-continues", "100-continue;x", "200-continue"] {
+            assert!(!expecting(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn of_two_names_of_an_option_kubo_is_sent_the_one_that_counts() {
+        let sent = |query: &str| {
+            let text = format!("POST /api/v0/add?{query} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let head = RequestHead::parse(text.as_bytes()).unwrap().unwrap().0;
+            let target = settled_target(&find(&head).unwrap(), &head);
+            target.map(|target| String::from_utf8(target).unwrap())
+        };
+        let both = sent("only-hash=true&a=b&%6e=false");
+        assert_eq!(both.as_deref(), Some("/api/v0/add?a=b&%6e=false"));
+        assert_eq!(sent("n=false&only-hash=true").as_deref(), Some("/api/v0/add?only-hash=true"));
+        assert_eq!(sent("only-hash=true&a=b"), None);
     }
 
     #[test]
