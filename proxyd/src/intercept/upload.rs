@@ -11,7 +11,7 @@ use common::api::proxy::PinAdd;
 use common::go_duration;
 use common::kubo::cid_base::CidBase;
 use common::kubo::command::Command;
-use common::kubo::options::Options;
+use common::kubo::options::{self, Options};
 use common::kubo::path::Target;
 use common::kubo::query;
 use common::kubo::value::Encoding;
@@ -72,7 +72,8 @@ impl Upload {
     ) -> Option<Self> {
         let text = std::str::from_utf8(exchange.head.target()).ok()?;
         let target = Target::parse(text)?;
-        let options = Options::parse(command, None, &query::pairs(target.query)).ok()?;
+        let pairs = query::pairs(target.query);
+        let options = Options::parse(command, None, &pairs).ok()?;
         let encoding = Encoding::parse(options.text("encoding").unwrap_or("json"))?;
         let upgrade = options.flag("upgrade-cidv0-in-output");
         let base = CidBase::from_options(options.text("cid-base"), upgrade).ok()?;
@@ -85,6 +86,7 @@ impl Upload {
         };
         let mut ours = vec!["encoding", "enc", "cid-base", "upgrade-cidv0-in-output"];
         ours.extend(dropped);
+        ours.extend(options::overruled(command, &pairs));
         let path = text.split_once('?').map_or(text, |(path, _)| path);
         let target = format!("{path}?{}", query::without(target.query, &ours)).into_bytes();
         Some(Self { options, encoding, base, target, deadline })
