@@ -32,7 +32,7 @@ use harness::{build, peers, stack};
 
 use crate::error::BenchError;
 use crate::random::Random;
-use crate::report::{Report, Setting, first_line};
+use crate::report::{Report, RowReport, Setting, first_line};
 use crate::rows::{Row, Run};
 use crate::sizes::Sizes;
 
@@ -44,8 +44,8 @@ const NEWEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/newest.json");
 
 /// Measures ours beside Kubo, Go ipfs-cluster, haproxy and nginx.
 ///
-/// All sides run at once on this machine and are measured in turn, in another order each round.
-/// Only the ratios within a run mean something.
+/// All sides of a row run at once on this machine and are measured in turn, in another order each
+/// round. Only the ratios within a row mean something.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Small sizes, under two minutes: shows that all works, not how fast.
@@ -54,7 +54,8 @@ struct Arguments {
     /// Only these rows.
     #[arg(long, value_enum)]
     only: Vec<Row>,
-    /// Where the figures go; a whole run with full sizes writes tests/bench/newest.json by itself.
+    /// Where the figures go, in place of those of the same rows [default: tests/bench/newest.json,
+    /// or nowhere with --quick].
     #[arg(long)]
     json: Option<PathBuf>,
     /// Builds nothing: measures the daemons that lie beside this program.
@@ -84,25 +85,33 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     if !arguments.built {
         build::build_all()?;
     }
+    let file = match &arguments.json {
+        Some(file) => Some(file.as_path()),
+        None if arguments.quick => None,
+        None => Some(Path::new(NEWEST)),
+    };
     let setting = Setting::of_this_machine(versions()?, arguments.quick);
+    let mut report = Report::begin(setting, file)?;
     let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
-    let whole = arguments.only.is_empty();
-    let rows = if whole { Row::value_variants() } else { &arguments.only };
+    let all = arguments.only.is_empty();
+    let rows = if all { Row::value_variants() } else { &arguments.only };
     let mut random = Random::new();
-    let mut figures = Vec::new();
-    for row in rows {
+    for row in rows.iter().copied() {
         eprintln!("measuring {row:?} …");
         let directory = stack::temporary_directory()?;
         let mut run = Run { directory: directory.path(), sizes: &sizes, random: &mut random };
-        figures.extend(row.measure(&mut run)?);
+        let measured = RowReport::now(row, |load| {
+            eprintln!("load {load} before it");
+            row.measure(&mut run)
+        })?;
+        print!("{}", table::lines(&measured.figures));
+        report.replace(measured);
+        // A later row may fail, and a run is long.
+        if let Some(file) = file {
+            report.write(file)?;
+        }
     }
-    let report = Report { setting, figures };
-    print!("{}", table::markdown(&report, table::Extent::All));
-    match &arguments.json {
-        Some(file) => report.write(file),
-        None if whole && !arguments.quick => report.write(Path::new(NEWEST)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The peers' names and versions.

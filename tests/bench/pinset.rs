@@ -12,20 +12,23 @@ use harness::error::HarnessError;
 
 use crate::BenchError;
 
-/// Writes a state as Go's `state export` does: pins for everywhere, with a short name.
+/// Writes a state as Go's `state export` does: pins for everywhere, each named
+/// `name` with its number, or not at all when that is empty.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn write_export(
     file: &Path,
     cids: impl Iterator<Item = String>,
+    name: &str,
 ) -> Result<(), BenchError> {
     let write = || {
         let mut out = BufWriter::new(File::create(file)?);
         for (number, cid) in cids.enumerate() {
+            let name = if name.is_empty() { String::new() } else { format!("{name}{number}") };
             writeln!(
                 out,
-                "{{\"replication_factor_min\":-1,\"replication_factor_max\":-1,\"name\":\"pin-{number}\",\
+                "{{\"replication_factor_min\":-1,\"replication_factor_max\":-1,\"name\":\"{name}\",\
                  \"mode\":\"recursive\",\"shard_size\":0,\"user_allocations\":null,\
                  \"expire_at\":\"0001-01-01T00:00:00Z\",\"metadata\":null,\"pin_update\":null,\
                  \"origins\":[],\"cid\":\"{cid}\",\"type\":\"pin\",\"allocations\":[],\"max_depth\":-1,\

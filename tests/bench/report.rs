@@ -1,4 +1,4 @@
-//! One run's figures, as they are written to `newest.json` and read back for README's table.
+//! Figures, as they are written to `newest.json` and read back for README's table.
 
 use std::fs;
 use std::path::Path;
@@ -9,15 +9,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
 use crate::figure::Figure;
+use crate::rows::Row;
 
-/// All figures of one run on one machine.
+/// The figures of all rows, each measured in one go on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Report {
-    /// Where and with what; figures of other runs compare with these by ratio only.
+    /// Where and with what; figures of other machines compare with these by ratio only.
     pub(crate) setting: Setting,
-    /// In the order of the rows.
+    /// In the order of [`Row`].
+    pub(crate) rows: Vec<RowReport>,
+}
+
+/// The figures of one row, all of whose sides were measured side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowReport {
+    /// Which.
+    pub(crate) row: Row,
+    /// The commit that was measured.
+    pub(crate) commit: String,
+    /// Load average of the minute before: what else the machine had to do.
+    pub(crate) load_before: String,
+    /// What was found.
     pub(crate) figures: Vec<Figure>,
+}
+
+impl RowReport {
+    /// Measures a row; `measure` is told the load of the minute before.
+    ///
+    /// # Errors
+    /// Those of `measure`.
+    pub(crate) fn now(
+        row: Row,
+        measure: impl FnOnce(&str) -> Result<Vec<Figure>, BenchError>,
+    ) -> Result<Self, BenchError> {
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load_before = load.split(' ').next().unwrap_or_default().to_owned();
+        let commit = first_line("git", &["-C", crate::ROOT, "rev-parse", "--short", "HEAD"]);
+        let figures = measure(&load_before)?;
+        Ok(Self { row, commit, load_before, figures })
+    }
 }
 
 /// The machine and the programs.
@@ -26,16 +58,12 @@ pub(crate) struct Report {
 pub(crate) struct Setting {
     /// Day, UTC.
     pub(crate) date: String,
-    /// The commit that was measured.
-    pub(crate) commit: String,
     /// Processor.
     pub(crate) processor: String,
     /// How many processors.
     pub(crate) processors: usize,
     /// Kernel.
     pub(crate) kernel: String,
-    /// Load average of the minute before the run: what else the machine had to do.
-    pub(crate) load_before: String,
     /// The other programs' versions.
     pub(crate) peers: Vec<String>,
     /// Small sizes: for a look whether all works, not for figures.
@@ -48,16 +76,13 @@ impl Setting {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpu_info.lines().find_map(|line| line.strip_prefix("model name"));
-        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             date: first_line("date", &["-u", "+%F"]),
-            commit: first_line("git", &["-C", crate::ROOT, "rev-parse", "--short", "HEAD"]),
             processor: model
                 .map_or("", |model| model.trim_start_matches([':', ' ', '\t']))
                 .to_owned(),
             processors,
             kernel: first_line("uname", &["-r"]),
-            load_before: load.split(' ').next().unwrap_or_default().to_owned(),
             peers,
             quick,
         }
@@ -74,6 +99,26 @@ pub(crate) fn first_line(program: &str, args: &[&str]) -> String {
 }
 
 impl Report {
+    /// A report to measure into: the one in `file`, or an empty one where there is none, or where it
+    /// was made elsewhere.
+    ///
+    /// # Errors
+    /// When the file has another form.
+    pub(crate) fn begin(setting: Setting, file: Option<&Path>) -> Result<Self, BenchError> {
+        let old = file.filter(|file| file.exists()).map(Self::read).transpose()?;
+        let same = old
+            .filter(|old| Setting { date: setting.date.clone(), ..old.setting.clone() } == setting);
+        let rows = same.map(|old| old.rows).unwrap_or_default();
+        Ok(Self { setting, rows })
+    }
+
+    /// Puts a row in place of the one that was measured before.
+    pub(crate) fn replace(&mut self, row: RowReport) {
+        self.rows.retain(|old| old.row != row.row);
+        self.rows.push(row);
+        self.rows.sort_by_key(|row| row.row);
+    }
+
     /// Reads a file that [`Report::write`] wrote.
     ///
     /// # Errors

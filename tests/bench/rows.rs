@@ -11,6 +11,7 @@ mod small;
 use std::path::Path;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
 use crate::figure::Figure;
@@ -18,7 +19,8 @@ use crate::random::Random;
 use crate::sizes::Sizes;
 
 /// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Row {
     /// Small requests that pass through.
     Small,

@@ -12,35 +12,29 @@ use crate::report::Report;
 const BEGIN: &str = "<!-- bench -->\n";
 const END: &str = "<!-- /bench -->";
 
-/// How much of a report a table shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Every figure.
-    All,
-    /// Those with a goal: README is for reading.
-    Goals,
-}
-
-/// One line a figure. In brackets: our value by theirs, the median over the rounds.
-pub(crate) fn markdown(report: &Report, extent: Extent) -> String {
+/// README's table: the figures that have a goal. README is for reading; the file has all.
+pub(crate) fn markdown(report: &Report) -> String {
     let setting = &report.setting;
-    let mut text = format!(
-        "Measured {} at {} on {} × {}, Linux {}, load {} before it; {}. In brackets: ours ÷ theirs, \
-         the median of same-round ratios.\n\n| what | ours | beside it | goal |\n|---|---|---|---|\n",
+    let loads: Vec<&str> = report.rows.iter().map(|row| row.load_before.as_str()).collect();
+    let with_goal = report.rows.iter().flat_map(|row| &row.figures);
+    let with_goal = with_goal.filter(|figure| figure.goal.is_some());
+    format!(
+        "Measured {} on {} × {}, Linux {}, which had other work, too (load {} before the rows); {}. \
+         In brackets: ours ÷ theirs, the median of same-round ratios.\n\n\
+         | what | ours | beside it | goal |\n|---|---|---|---|\n{}",
         setting.date,
-        setting.commit,
         setting.processors,
         setting.processor,
         setting.kernel,
-        setting.load_before,
+        loads.join(", "),
         setting.peers.join(", "),
-    );
-    let shown = |figure: &&Figure| extent == Extent::All || figure.goal.is_some();
-    for figure in report.figures.iter().filter(shown) {
-        text.push_str(&line(figure));
-        text.push('\n');
-    }
-    text
+        lines(with_goal),
+    )
+}
+
+/// One line a figure. In brackets: our value by theirs.
+pub(crate) fn lines<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> String {
+    figures.into_iter().map(|figure| line(figure) + "\n").collect()
 }
 
 fn line(figure: &Figure) -> String {
@@ -100,7 +94,7 @@ fn digits(value: f64) -> String {
 /// When README cannot be read or written, or has no place for it.
 pub(crate) fn write_into(readme: &Path, report: &Report) -> Result<(), BenchError> {
     let text = fs::read_to_string(readme).map_err(HarnessError::io("read README.md"))?;
-    let text = replaced(&text, &markdown(report, Extent::Goals))?;
+    let text = replaced(&text, &markdown(report))?;
     fs::write(readme, text).map_err(HarnessError::io("write README.md"))?;
     Ok(())
 }
@@ -123,7 +117,7 @@ mod tests {
         let report = Report::read(Path::new(crate::NEWEST)).unwrap();
         assert!(!report.setting.quick, "figures of a quick run mean nothing");
         let readme = fs::read_to_string(Path::new(crate::ROOT).join("README.md")).unwrap();
-        let fresh = replaced(&readme, &markdown(&report, Extent::Goals)).unwrap();
+        let fresh = replaced(&readme, &markdown(&report)).unwrap();
         assert_eq!(readme, fresh, "run `cargo bench-peers --readme`");
     }
 

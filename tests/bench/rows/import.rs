@@ -44,7 +44,8 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
         let place = run.directory.join(count.to_string());
         let state = place.join("state.ndjson");
         fs::create_dir(&place).map_err(HarnessError::io("make a directory"))?;
-        pinset::write_export(&state, content::cids_of_nothing(count, &mut Random::new()))?;
+        let mut random = Random::new();
+        pinset::write_export(&state, content::cids_of_nothing(count, &mut random), "pin-")?;
         let ours = import_ours(&place, &kubo, &state, count)?;
         let go = import_go(&place, &kubo, &state, count)?;
         figures.extend(compare(count, &ours, &go));

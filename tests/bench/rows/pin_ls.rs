@@ -4,10 +4,13 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use harness::daemon::control_socket;
 use harness::error::HarnessError;
 use harness::go_cluster::GoHome;
+use harness::http::Client;
 use harness::kubo::Kubo;
 use harness::wait;
+use serde_json::Value;
 
 use super::Run;
 use crate::content::{Blocks, Form};
@@ -69,14 +72,18 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
 fn with_pinset(directory: &Path, kubo: Kubo, cids: Vec<String>) -> Result<Stage, BenchError> {
     let count = cids.len();
     let state = directory.join("state.ndjson");
-    pinset::write_export(&state, cids.into_iter())?;
+    // Without names, as Kubo has them: with others each would be pinned again, by its name.
+    pinset::write_export(&state, cids.into_iter(), "")?;
     let go = GoHome::make(directory, &kubo, &kubo.api())?;
     go.import(&state)?;
     let stage = Stage::around(directory, kubo, go.start()?)?;
     pinset::import(directory, &state)?;
     // What is not known to be held is not listed.
-    wait::until(&format!("{count} pins listed by ours"), SETTLE_MAX, || {
-        list(&stage, Side::Ours).ok().filter(|listing| listing.lines == count)
+    wait::until(&format!("{count} pins settled by ours"), SETTLE_MAX, || {
+        let summary =
+            Client::unix(&control_socket(directory)).call("GET", "/composite/summary", "");
+        let summary: Value = serde_json::from_slice(&summary.ok()?.body).ok()?;
+        (summary["running"] == 0 && summary["waiting"] == 0).then_some(())
     })?;
     Ok(stage)
 }
