@@ -294,7 +294,7 @@ async fn unanswered(exchange: &mut Exchange, error: ObserveError) -> io::Result<
         ObserveError::Upstream(error) => {
             reply::unavailable(exchange, error.status(), &error.to_string()).await
         }
-        ObserveError::Garbled(error) => reply::unavailable(exchange, 400, &error.to_string()).await,
+        ObserveError::Garbled(error) => reply::unavailable(exchange, 500, &error.to_string()).await,
         ObserveError::Answer(_) | ObserveError::ClientGone => {
             Err(io::ErrorKind::ConnectionAborted.into())
         }
