@@ -37,10 +37,15 @@ impl Fake {
     }
 }
 
-/// Reads a request's head and, of its body, nothing that matters.
+/// Reads a request and gives its head. A streamed body is read to its end, as an answer that cuts a
+/// client's writing short may never be read.
 fn head(stream: &UnixStream) -> String {
-    let lines = BufReader::new(stream).lines().map(Result::unwrap);
-    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let head = lines.by_ref().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    if head.to_lowercase().contains("transfer-encoding: chunked") {
+        lines.by_ref().find(|line| line == "0");
+    }
+    head
 }
 
 /// How a run of clusterdctl ended.

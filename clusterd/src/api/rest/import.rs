@@ -1,6 +1,7 @@
 //! Takes records in while they stream, in large durable batches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::State;
@@ -23,6 +24,10 @@ const BATCH_PINS: usize = 5000;
 
 /// Longest line, in bytes. A record with all its options is far below it.
 const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// So long what follows a fault is read and dropped: a client whose writing is cut short may never
+/// read which line was wrong.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 pub(in super::super) async fn import(State(room): State<Arc<Room>>, body: Body) -> Answered {
     let (lines, response) = stream();
@@ -75,7 +80,11 @@ impl Intake {
         }
         let last = match outcome {
             Ok(()) => ImportEvent::Done(self.counts),
-            Err(Fault { line, error }) => ImportEvent::Error { line, error, counts: self.counts },
+            Err(Fault { line, error }) => {
+                // Past the limit the client gets the answer while it still writes.
+                drop(tokio::time::timeout(DRAIN_MAX, source.drain()).await);
+                ImportEvent::Error { line, error, counts: self.counts }
+            }
         };
         self.lines.json(&last).await?;
         self.lines.end();
@@ -118,6 +127,10 @@ struct Source {
 impl Source {
     fn new(body: Body) -> Self {
         Self { body: body.into_data_stream(), partial: BytesMut::new(), is_over: false, line: 0 }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(Ok(_)) = self.body.next().await {}
     }
 
     async fn next(&mut self) -> Result<Option<Pin>, Fault> {
