@@ -2,6 +2,7 @@
 //! option, and what Kubo has pinned is pinned in the cluster before the answer ends.
 
 pub(crate) mod kept;
+mod refused;
 mod view;
 
 use std::io;
@@ -16,24 +17,21 @@ use common::kubo::path::Target;
 use common::kubo::query;
 use common::kubo::value::Encoding;
 use common::pin::{FastProvide, PinMode};
-use serde::Deserialize;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Context;
 use crate::exchange::Exchange;
 use crate::h1::reply::Line;
-use crate::relay::{self, Edits, ObserveError, Observed};
-use crate::reply;
+use crate::relay::{self, Edits, Observed};
 
 use super::request::limit::{Limit, PIN_DEADLINE_EXCEEDED};
 use kept::naming;
+use refused::{show_error, unanswered};
 use view::{Broken, View};
 
 /// CIDs held until they are pinned; about the size of one request to clusterd.
 pub(crate) const ROOTS_MAX: usize = 10_000;
-/// Kubo's error answers are a line.
-const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Fields that belong to the hop between Kubo and us.
 const OF_THE_HOP: [&str; 5] =
     ["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
@@ -52,13 +50,6 @@ pub(crate) struct Upload {
     /// For Kubo: JSON with canonical CIDs, in which roots are found.
     target: Vec<u8>,
     deadline: Option<Instant>,
-}
-
-/// An error of Kubo's, as it puts it in JSON.
-#[derive(Deserialize)]
-struct KuboError {
-    #[serde(rename = "Message")]
-    message: String,
 }
 
 impl Upload {
@@ -225,41 +216,6 @@ pub(crate) async fn serve(
     }
 }
 
-/// Shows an answer that is no success: as it is, but for the encoding that the client asked for.
-async fn show_error(
-    exchange: &mut Exchange,
-    edits: &Edits,
-    encoding: Encoding,
-    mut observed: Observed,
-) -> io::Result<()> {
-    let mut body = Vec::new();
-    while let Some(part) = observed.chunk().await.map_err(io::Error::other)? {
-        if body.len() + part.len() > ERROR_BYTES_MAX {
-            return Err(io::Error::other("Kubo's error answer is too long"));
-        }
-        body.extend_from_slice(&part);
-    }
-    let in_json = observed.head.header("Content-Type") == Some(b"application/json");
-    let mut content_type = None;
-    if in_json
-        && encoding != Encoding::Json
-        && let Ok(error) = serde_json::from_slice::<KuboError>(&body)
-    {
-        body = reply::error_body(encoding, &error.message);
-        content_type = Some(encoding.error_content_type());
-    }
-    let fields = fields(&observed, edits, content_type);
-    let status = observed.head.status();
-    let announced = observed.head.header("Trailer").is_some();
-    observed.finish(exchange).await;
-    let lines: Vec<Line<'_>> = fields.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
-    if !announced {
-        return exchange.reply.whole(status, &lines, &body).await;
-    }
-    exchange.reply.head(status, &lines);
-    exchange.reply.last(&body, &[]).await
-}
-
 /// Kubo's own fields, for the client.
 fn fields(
     observed: &Observed,
@@ -286,17 +242,4 @@ fn fields(
         }
     }
     fields
-}
-
-/// Answers when Kubo did not.
-async fn unanswered(exchange: &mut Exchange, error: ObserveError) -> io::Result<()> {
-    match error {
-        ObserveError::Upstream(error) => {
-            reply::unavailable(exchange, error.status(), &error.to_string()).await
-        }
-        ObserveError::Garbled(error) => reply::unavailable(exchange, 500, &error.to_string()).await,
-        ObserveError::Answer(_) | ObserveError::ClientGone => {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        }
-    }
 }
