@@ -11,6 +11,7 @@ use harness::error::HarnessError;
 use harness::go_cluster::{GoCluster, GoHome};
 use harness::kubo::Kubo;
 use harness::program::Program;
+use harness::wait;
 
 use super::Run;
 use crate::figure::{Better, Figure, Side};
@@ -34,6 +35,8 @@ struct Sample {
     seconds: f64,
     disk: f64,
     resident: f64,
+    /// During the import; that of Go's importing program is not known.
+    peak: Option<f64>,
 }
 
 /// One import of each size into each cluster: a Go import takes minutes, so there are no rounds.
@@ -53,7 +56,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     Ok(figures)
 }
 
-fn compare(count: usize, ours: &Sample, go: &Sample) -> [Figure; 3] {
+fn compare(count: usize, ours: &Sample, go: &Sample) -> [Figure; 4] {
     let figure = |what: &str, unit: &str, read: fn(&Sample) -> f64| {
         let samples = vec![(Side::Ours, vec![read(ours)]), (Side::Go, vec![read(go)])];
         Figure::new(format!("{what} {count} pins"), unit, Better::Lower, samples)
@@ -63,8 +66,14 @@ fn compare(count: usize, ours: &Sample, go: &Sample) -> [Figure; 3] {
         figure("import of", "s", |sample| sample.seconds).with_value_goal(seconds),
         figure("disk a pin after import of", "B", |sample| sample.disk)
             .with_value_goal(DISK_GOAL_BYTES),
-        figure("memory after import and a listing of", "MB", |sample| sample.resident)
+        figure("memory after import, start and a listing of", "MB", |sample| sample.resident)
             .with_value_goal(megabytes),
+        Figure::new(
+            format!("peak memory during import of {count} pins"),
+            "MB",
+            Better::Lower,
+            ours.peak.map(|peak| (Side::Ours, vec![peak])).into_iter().collect(),
+        ),
     ]
 }
 
@@ -81,21 +90,24 @@ fn idle(directory: &Path, kubo: &Kubo) -> Result<Figure, BenchError> {
     Ok(Figure::new(what, "MB", Better::Lower, samples).with_value_goal(IDLE_GOAL_MB))
 }
 
+/// Then it starts again, as Go's does: an import there is a program of its own.
 fn import_ours(
     place: &Path,
     kubo: &Kubo,
     state: &Path,
     count: usize,
 ) -> Result<Sample, BenchError> {
-    let clusterd = stage::clusterd(place, kubo)?;
+    let mut clusterd = stage::clusterd(place, kubo)?;
     let seconds = pinset::import(place, state)?;
-    let socket = control_socket(place);
-    let stream = UnixStream::connect(&socket).map_err(HarnessError::io("connect to clusterd"))?;
-    expect(listing::read(&stream, "GET", "/allocations")?.lines, count)?;
-    let resident = resident(running(&clusterd)?)?;
-    drop(clusterd);
+    let peak = megabytes(running(&clusterd)?.memory()?.peak);
+    clusterd.stop()?;
     let disk = disk::used(&place.join("state"))? as f64 / count as f64;
-    Ok(Sample { seconds, disk, resident })
+    clusterd.start()?;
+    let stream = wait::until("clusterd's control socket", wait::START_MAX, || {
+        UnixStream::connect(control_socket(place)).ok()
+    })?;
+    expect(listing::read(&stream, "GET", "/allocations")?.lines, count)?;
+    Ok(Sample { seconds, disk, resident: resident(running(&clusterd)?)?, peak: Some(peak) })
 }
 
 fn import_go(place: &Path, kubo: &Kubo, state: &Path, count: usize) -> Result<Sample, BenchError> {
@@ -108,7 +120,7 @@ fn import_go(place: &Path, kubo: &Kubo, state: &Path, count: usize) -> Result<Sa
     let stream = TcpStream::connect(("127.0.0.1", go.rest_port()))
         .map_err(HarnessError::io("connect to Go ipfs-cluster"))?;
     expect(listing::read(&stream, "GET", "/allocations")?.lines, count)?;
-    Ok(Sample { seconds, disk, resident: resident(go.program())? })
+    Ok(Sample { seconds, disk, resident: resident(go.program())?, peak: None })
 }
 
 fn expect(found: usize, wanted: usize) -> Result<(), BenchError> {
