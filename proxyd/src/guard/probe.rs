@@ -79,6 +79,7 @@ async fn ask_within(
         body: b"",
         within,
         repeatable: true,
+        alone: true,
     };
     let mut answer = upstream.call(call).await?;
     let address = upstream.address().clone();

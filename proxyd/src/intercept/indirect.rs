@@ -61,6 +61,7 @@ impl Indirect {
             body: b"",
             within: ANSWER_WITHIN,
             repeatable: true,
+            alone: false,
         };
         let mut answer = upstream.call(call).await.map_err(|error| error.to_string())?;
         if answer.head.status() != 200 {

@@ -28,6 +28,9 @@ pub struct Call<'a> {
     pub within: Duration,
     /// Doing it twice does no harm: it is repeated when a kept connection turns out to be stale.
     pub repeatable: bool,
+    /// On a connection of its own, closed after it: what proxyd asks for itself does not mix with
+    /// the connections that clients' requests are passed on with.
+    pub alone: bool,
 }
 
 /// Kubo's answer; its body is read as the caller goes, and Kubo waits meanwhile.
@@ -48,7 +51,7 @@ impl Upstream {
     /// [`UpstreamError`] when there is no answer.
     pub async fn call(self: &Arc<Self>, call: Call<'_>) -> Result<Answer, UpstreamError> {
         let asked = async {
-            let connection = self.take().await?;
+            let connection = if call.alone { self.connect().await? } else { self.take().await? };
             let was_reused = connection.reused;
             match self.ask(connection, call).await {
                 Err(UpstreamError::Lost { .. }) if was_reused && call.repeatable => {
@@ -72,6 +75,9 @@ impl Upstream {
         push_field(&mut out, b"Host", self.address().host().as_bytes());
         for (name, value) in call.fields {
             push_field(&mut out, name.as_bytes(), value);
+        }
+        if call.alone {
+            push_field(&mut out, b"Connection", b"close");
         }
         push_field(&mut out, b"Content-Length", call.body.len().to_string().as_bytes());
         out.extend_from_slice(b"\r\n");
