@@ -156,11 +156,12 @@ impl Wait {
     /// Waits for progress or the final answer, which is the last news. Cancel-safe.
     pub async fn news(&mut self) -> News {
         let outcome = tokio::select! {
+            // Both may have come since the last look, and Kubo tells the last progress first.
             biased;
-            outcome = &mut self.last => outcome,
             Ok(()) = self.progress.changed() => {
                 return News::Progress(*self.progress.borrow_and_update());
             }
+            outcome = &mut self.last => outcome,
         };
         self.over = true;
         outcome.map_or(News::Lost, News::Over)
@@ -205,7 +206,9 @@ mod tests {
         let id = asked(queue.recv().await);
         door.waiters.tell(id, Answer::Progress { nodes: 1, bytes: 2 });
         assert!(matches!(wait.news().await, News::Progress((1, 2))));
+        door.waiters.tell(id, Answer::Progress { nodes: 2, bytes: 3 });
         door.waiters.tell(id, Answer::Done { cids: Vec::new() });
+        assert!(matches!(wait.news().await, News::Progress((2, 3))));
         assert!(matches!(wait.news().await, News::Over(Ok(Answer::Done { .. }))));
         drop(wait);
         assert!(queue.try_recv().is_err(), "a wait that is over is not given up");
