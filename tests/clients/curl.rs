@@ -22,14 +22,26 @@ fn run(side: &Side) -> Vec<Call> {
     script::run(&text, side, client).into_iter().map(without_timing).collect()
 }
 
-/// Without the time, and without `Connection: close` after an upload: Kubo says so when it answers
+/// Without the time, without all but the last progress of a pin (there is one each half second), and
+/// without `Connection: close` after an upload: Kubo says so when it answers
 /// before it has read all, which depends on how the bytes arrive.
 fn without_timing(mut call: Call) -> Call {
     let is_upload = matches!(call.command.as_str(), "add" | "block/put" | "dag/put" | "dag/import");
     if let Some(Value::String(text)) = call.outcome.get("stdout") {
         let lines = text.split('\n').filter(|line| !line.starts_with("Date: "));
         let lines = lines.filter(|line| !(is_upload && *line == "Connection: close"));
-        let text = lines.collect::<Vec<_>>().join("\n");
+        let mut lines: Vec<&str> = lines.collect();
+        let is_progress =
+            |line: &&str| call.command == "pin/add" && line.contains("{\"Progress\":");
+        lines.dedup_by(|next, line| {
+            let is_again = is_progress(next) && is_progress(line);
+            // The later one stays.
+            if is_again {
+                *line = *next;
+            }
+            is_again
+        });
+        let text = lines.join("\n");
         call.outcome.insert("stdout".to_owned(), json!(text));
     }
     call

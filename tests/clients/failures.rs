@@ -18,7 +18,7 @@ const LEAVERS: usize = 40;
 /// Idle connections to Kubo or between the daemons; fewer than one round of leavers would leak.
 const KEPT_OPEN_MAX: usize = 16;
 /// For what a daemon lets go of: it looks after connections at once, a loaded machine may not.
-const LET_GO_MAX: Duration = Duration::from_secs(30);
+const LET_GO_MAX: Duration = Duration::from_secs(90);
 /// A leak of 40 connections or tasks with their buffers would be more.
 const MEMORY_GROWTH_MAX_KIB: u64 = 4 << 10;
 

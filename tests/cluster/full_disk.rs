@@ -1,6 +1,7 @@
 //! clusterd on a full disk: a clear error, nothing lost, and all is well when space returns.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use harness::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, proxy_socket};
@@ -17,8 +18,7 @@ const TRIES_MAX: usize = 200_000;
 /// clusterd looks for space again after some seconds.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
 
-/// A disk that can be filled: a small file system where this process may mount one, else a limit on
-/// the size of files.
+/// A disk that can be filled: a small file system, or a limit on the size of files.
 enum Disk {
     Small(Volume),
     Limited,
@@ -46,12 +46,21 @@ impl Disk {
 
 #[test]
 fn a_full_disk_refuses_new_pins_and_loses_none() {
+    // Only root may mount; for others the next test stands alone.
+    if volume::may_mount() {
+        refuses_new_pins_and_loses_none(|state| Disk::Small(Volume::mount(state).unwrap()));
+    }
+}
+
+#[test]
+fn a_limit_of_file_sizes_refuses_new_pins_and_loses_none() {
+    refuses_new_pins_and_loses_none(|_| Disk::Limited);
+}
+
+/// The disk is full for a while.
+fn refuses_new_pins_and_loses_none(disk: impl FnOnce(&Path) -> Disk) {
     let directory = temporary_directory().unwrap();
-    let disk = if volume::may_mount() {
-        Disk::Small(Volume::mount(&directory.path().join("state")).unwrap())
-    } else {
-        Disk::Limited
-    };
+    let disk = disk(&directory.path().join("state"));
     let kubo = Kubo::start_in(directory.path()).unwrap();
     let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Handed, more: String::new() };
     let mut clusterd = Daemon::clusterd_unstarted(directory.path(), &setup).unwrap();

@@ -27,7 +27,9 @@ impl Port {
     /// # Errors
     /// When all are taken or the lock files cannot be made.
     pub fn reserve() -> Result<Self, HarnessError> {
-        let directory = std::env::temp_dir().join("composite-ports");
+        // Each user's own, as another's could not be written to.
+        let name = format!("composite-ports-{}", nix::unistd::geteuid());
+        let directory = std::env::temp_dir().join(name);
         fs::create_dir_all(&directory).map_err(HarnessError::io("make the port lock directory"))?;
         // Processes start at different places, so that they rarely try each other's ports.
         let offset = std::process::id() % u32::from(COUNT);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A connection that is silent so long fails the test instead of hanging it.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+const SILENCE_MAX: Duration = Duration::from_secs(240);
 
 /// One connection.
 #[derive(Debug)]

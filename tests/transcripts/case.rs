@@ -58,8 +58,6 @@ pub(crate) struct Request {
     /// Seconds to wait before it is sent.
     #[serde(default)]
     delay: f64,
-    /// Seconds until its answer must be there.
-    pub(crate) max_s: Option<f64>,
 }
 
 /// A piece of a body: given, or made from a seed.
@@ -105,26 +103,39 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
 }
 
 impl Case {
-    /// Plays it against a target and gives what differs from Kubo's answers.
-    pub(crate) fn replay(&self, target: &Target) -> Vec<Difference> {
+    /// Plays it against a target and gives what differs from Kubo's answers. `forget` removes what a
+    /// client cannot see: pins that failed are tried again here, and Kubo knows of none.
+    pub(crate) fn replay(&self, target: &Target, forget: impl Fn()) -> Vec<Difference> {
         if self.fresh {
             unpin_all(target);
+            forget();
         }
         for request in &self.setup {
-            let _answer = target.exchange(request);
+            let _answer = target.exchange(request, None);
             pause(request.delay);
         }
         pause(self.settle);
-        let answer = target.exchange(&self.request);
-        let mut differences = compare("", &self.kubo, &answer, &self.norm);
+        let mut differences = asked("", target, &self.request, &self.kubo, &self.norm);
         for (i, probe) in self.then.iter().enumerate() {
             pause(probe.request.delay);
-            let answer = target.exchange(&probe.request);
             let rules = probe.norm.as_ref().unwrap_or(&self.norm);
-            differences.extend(compare(&format!("then[{i}] "), &probe.kubo, &answer, rules));
+            let place = format!("then[{i}] ");
+            differences.extend(asked(&place, target, &probe.request, &probe.kubo, rules));
         }
         differences
     }
+}
+
+/// Sends one request and compares the answer with Kubo's.
+fn asked(
+    place: &str,
+    target: &Target,
+    request: &Request,
+    kubo: &Answer,
+    rules: &[Rule],
+) -> Vec<Difference> {
+    let answer = target.exchange(request, kubo.closed);
+    compare(place, kubo, &answer, rules)
 }
 
 /// A recorded exchange may have a pause of its own, such as for a timer of Kubo's.
@@ -142,10 +153,12 @@ struct Listing {
 
 fn unpin_all(target: &Target) {
     for kind in ["recursive", "direct"] {
-        let answer = target.exchange(&Request::post(&format!("/api/v0/pin/ls?type={kind}")));
+        let listed = Request::post(&format!("/api/v0/pin/ls?type={kind}"));
+        let answer = target.exchange(&listed, None);
         let listing: Listing = serde_json::from_str(&answer.body).unwrap_or_default();
         for cid in listing.keys.keys() {
-            let _answer = target.exchange(&Request::post(&format!("/api/v0/pin/rm?arg={cid}")));
+            let unpin = Request::post(&format!("/api/v0/pin/rm?arg={cid}"));
+            let _answer = target.exchange(&unpin, None);
         }
     }
 }

@@ -35,13 +35,23 @@ fn every_recorded_exchange_is_answered_as_kubo_answered_it() {
     // Named in the environment, one topic is replayed alone: `TRANSCRIPTS=pin-add`.
     let only = std::env::var("TRANSCRIPTS").unwrap_or_default();
     for case in cases.iter().filter(|case| case.name.contains(&only)) {
-        for difference in case.replay(&target) {
+        for difference in case.replay(&target, || forget_pins(&stack)) {
             if !justified.holds(&case.name, &difference) {
                 wrong.push(format!("{}: {difference}", case.name));
             }
         }
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Withdraws every pin of the cluster, pinned or not.
+fn forget_pins(stack: &Stack) {
+    let listed = stack.control().call("GET", "/allocations", "").unwrap().text();
+    for line in listed.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let pin = format!("/pins/{}", record["cid"].as_str().unwrap());
+        assert_eq!(stack.control().call("DELETE", &pin, "").unwrap().status, 200, "{line}");
+    }
 }
 
 #[test]

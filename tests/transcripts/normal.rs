@@ -41,6 +41,7 @@ impl<'de> Deserialize<'de> for Rule {
 pub(crate) fn normal(answer: &Answer, rules: &[Rule]) -> Answer {
     let mut answer = answer.clone();
     answer.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
+    answer.body = last_progress(&answer.body);
     for rule in rules {
         let mut sized = true;
         match rule {
@@ -77,6 +78,20 @@ pub(crate) fn normal(answer: &Answer, rules: &[Rule]) -> Answer {
         }
     }
     answer
+}
+
+/// The body with the last of several progress lines of a pin alone: Kubo writes one each half second,
+/// so how many there are depends on how fast the machine is.
+fn last_progress(body: &str) -> String {
+    let lines: Vec<&str> = body.split_inclusive('\n').collect();
+    if !lines.last().is_some_and(|last| last.starts_with("{\"Pins\":")) {
+        return body.to_owned();
+    }
+    let is_progress = |line: &str| line == "{}\n" || line.starts_with("{\"Progress\":");
+    let last = lines.iter().rposition(|line| is_progress(line) && *line != "{}\n");
+    let kept =
+        lines.iter().enumerate().filter(|(at, line)| !is_progress(line) || Some(*at) == last);
+    kept.map(|(_, line)| *line).collect()
 }
 
 /// The body with every value of a member replaced: numbers by 0, strings by an empty one.
@@ -116,4 +131,12 @@ fn numberless(body: &str) -> String {
         words.join(" ")
     });
     words.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn of_a_pins_progress_the_last_line_counts() {
+    let slow = "{}\n{}\n{\"Progress\":1}\n{\"Progress\":2}\n{\"Pins\":[\"a\"]}\n";
+    assert_eq!(last_progress(slow), "{\"Progress\":2}\n{\"Pins\":[\"a\"]}\n");
+    assert_eq!(last_progress("{}\n{\"Pins\":[\"a\"]}\n"), "{\"Pins\":[\"a\"]}\n");
+    assert_eq!(last_progress("{}\n"), "{}\n");
 }

@@ -8,10 +8,12 @@ use serde::Deserialize;
 
 use crate::case::{Request, decode};
 
-/// So long an answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// So long after an answer it is watched whether the connection is closed, as in the recording.
-const CLOSED_WITHIN: Duration = Duration::from_millis(80);
+/// So long an answer may take, on the slowest machine.
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// A connection that Kubo closed after its answer is closed within this time.
+const CLOSED_WITHIN: Duration = Duration::from_secs(20);
+/// One that Kubo kept open is watched for so long, as in the recording.
+const OPEN_FOR: Duration = Duration::from_millis(80);
 
 /// An answer, recorded or seen.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -40,21 +42,26 @@ impl Target {
         Self { port }
     }
 
-    /// Sends the request and reads the answer; a failure is part of it.
-    pub(crate) fn exchange(&self, request: &Request) -> Answer {
+    /// Sends the request and reads the answer; a failure is part of it. `closes` tells whether Kubo
+    /// closed the connection afterwards; `None` when nobody wants to know.
+    pub(crate) fn exchange(&self, request: &Request, closes: Option<bool>) -> Answer {
         let mut answer = Answer::default();
-        if let Err(error) = self.try_exchange(request, &mut answer) {
+        if let Err(error) = self.try_exchange(request, closes, &mut answer) {
             answer.error = Some(error.to_string());
         }
         self.scrub(answer)
     }
 
-    fn try_exchange(&self, request: &Request, answer: &mut Answer) -> io::Result<()> {
+    fn try_exchange(
+        &self,
+        request: &Request,
+        closes: Option<bool>,
+        answer: &mut Answer,
+    ) -> io::Result<()> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        let within = request.max_s.map_or(ANSWER_WITHIN, Duration::from_secs_f64);
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(within))?;
-        stream.set_write_timeout(Some(within))?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_write_timeout(Some(ANSWER_WITHIN))?;
         // Refused in the middle of an upload, the answer is read all the same.
         let _sent = (&stream).write_all(&self.bytes(request));
         if request.half_close {
@@ -77,7 +84,8 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => answer.truncated = true,
             Err(error) => return Err(error),
         }
-        stream.set_read_timeout(Some(CLOSED_WITHIN))?;
+        let Some(closes) = closes else { return Ok(()) };
+        stream.set_read_timeout(Some(if closes { CLOSED_WITHIN } else { OPEN_FOR }))?;
         answer.closed = Some(match (&stream).read(&mut [0]) {
             Ok(read) => read == 0,
             Err(error) => {
