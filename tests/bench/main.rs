@@ -90,11 +90,11 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
         None if arguments.quick => None,
         None => Some(Path::new(NEWEST)),
     };
-    let setting = Setting::of_this_machine(versions()?, arguments.quick);
-    let mut report = Report::begin(setting, file)?;
-    let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
     let all = arguments.only.is_empty();
     let rows = if all { Row::value_variants() } else { &arguments.only };
+    let setting = Setting::of_this_machine(versions(rows)?, arguments.quick);
+    let mut report = Report::begin(setting, file)?;
+    let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
     let mut random = Random::new();
     for row in rows.iter().copied() {
         eprintln!("measuring {row:?} …");
@@ -114,18 +114,21 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// The peers' names and versions.
-fn versions() -> Result<Vec<String>, BenchError> {
+/// The names and versions of the peers in these rows.
+fn versions(rows: &[Row]) -> Result<Vec<String>, BenchError> {
     let kubo = peers::kubo()?;
     let go = peers::cluster_service()?;
     let line = |path: &Path, args: &[&str]| first_line(&path.to_string_lossy(), args);
-    Ok(vec![
+    let mut versions = vec![
         format!("Kubo {}", line(&kubo, &["version", "--number"])),
         line(&go, &["--version"]).replace("ipfs-cluster-service version", "ipfs-cluster"),
-        short_version("haproxy")?,
-        short_version("nginx")?,
-        short_version("wrk")?,
-    ])
+    ];
+    if rows.iter().any(|row| row.has_other_proxies()) {
+        for tool in ["haproxy", "nginx", "wrk"] {
+            versions.push(short_version(tool)?);
+        }
+    }
+    Ok(versions)
 }
 
 /// As `nginx 1.22.1`, from what `-v` says.

@@ -50,6 +50,14 @@ pub(crate) struct Run<'a> {
 }
 
 impl Row {
+    /// Whether other people's proxies, and a load generator, take part.
+    pub(crate) fn has_other_proxies(self) -> bool {
+        match self {
+            Self::Small | Self::Bulk => true,
+            Self::Add | Self::PinAdd | Self::PinLs | Self::Import | Self::Restart => false,
+        }
+    }
+
     /// Measures it.
     ///
     /// # Errors
