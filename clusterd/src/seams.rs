@@ -51,6 +51,13 @@ impl Kubo for KuboSeam {
         })
     }
 
+    fn holds(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool> {
+        Box::pin(async move {
+            let held = pin::is_held(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
+            held.map_err(|error| failure(error, limit))
+        })
+    }
+
     fn pin_offline(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool> {
         Box::pin(async move {
             let pinned = pin::pin_offline(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
@@ -69,6 +76,13 @@ impl Kubo for KuboSeam {
         Box::pin(async move {
             let found = pin::indirect(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
             found.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn dag_size(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, (u64, u64)> {
+        Box::pin(async move {
+            let size = repo::dag_size(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
+            size.map_err(|error| failure(error, limit))
         })
     }
 

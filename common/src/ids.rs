@@ -246,6 +246,12 @@ impl RequestId {
         Self(bits)
     }
 
+    /// An id for one part of the call, the same each time.
+    #[must_use]
+    pub fn part(self, number: usize) -> Self {
+        Self(self.0.wrapping_add(1).wrapping_add(number as u128))
+    }
+
     /// The id's 16 bytes, big-endian.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use common::api;
 use common::api::client::{Call, Client, ClientError, Lines, PATIENCE};
 use common::api::proxy::{
-    PinAdd, PinAddEvent, PinLookup, PinLookupEvent, PinLs, PinRm, PinUpdate, Pins, RepoGcEvent,
-    RepoStat,
+    PinAdd, PinLookup, PinLookupEvent, PinLs, PinRm, PinUpdate, Pins, RepoGcEvent, RepoStat,
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 mod pin_list;
+mod pin_wait;
 
 pub use pin_list::PinList;
+pub use pin_wait::PinWait;
 
 /// How often a waiting call is made again after clusterd broke it off: a restart breaks it once.
 const REPEATS_MAX: u32 = 20;
@@ -43,10 +44,10 @@ impl Cluster {
         Self { client: Client::new(socket, PATIENCE) }
     }
 
-    /// Asks for pins; their progress comes as events.
+    /// Asks for pins; their progress comes as events. The call gets an id of its own here.
     #[must_use]
     pub fn pin_add(&self, request: PinAdd, deadline: Option<Instant>) -> PinWait {
-        PinWait { client: self.client.clone(), request, deadline, lines: None, repeats: 0 }
+        PinWait::new(self.client.clone(), request, deadline)
     }
 
     /// Unpins.
@@ -183,71 +184,6 @@ impl Garbage {
     pub async fn next(&mut self) -> Result<RepoGcEvent, Words> {
         let event = self.lines.next_json().await.map_err(words)?;
         event.ok_or_else(|| "clusterd broke off the garbage collection".to_owned())
-    }
-}
-
-/// A wait for pins. It survives a restart of clusterd, as asking for the same pin again changes nothing.
-#[derive(Debug)]
-pub struct PinWait {
-    client: Client,
-    request: PinAdd,
-    deadline: Option<Instant>,
-    lines: Option<Lines>,
-    repeats: u32,
-}
-
-impl PinWait {
-    /// Next event; after `Pinned` or `Error` comes none. Not cancel-safe while a call is being made;
-    /// dropping it leaves accepted pins accepted.
-    ///
-    /// # Errors
-    /// What the client is told when clusterd cannot be asked.
-    pub async fn next(&mut self) -> Result<PinAddEvent, Words> {
-        loop {
-            if self.lines.is_none() {
-                self.lines = Some(self.send().await?);
-            }
-            let Some(lines) = &mut self.lines else {
-                continue;
-            };
-            match lines.next_json::<PinAddEvent>().await {
-                Ok(Some(event)) => return Ok(event),
-                Err(error @ (ClientError::Unintelligible { .. } | ClientError::Refused(_))) => {
-                    return Err(words(error));
-                }
-                Ok(None) | Err(_) if self.repeats < REPEATS_MAX => {
-                    self.repeats += 1;
-                    self.lines = None;
-                    tokio::time::sleep(REPEAT_AFTER).await;
-                }
-                Ok(None) => return Err("clusterd broke off the call".to_owned()),
-                Err(error) => return Err(words(error)),
-            }
-        }
-    }
-
-    /// Waits for the end, without looking at progress: the CIDs.
-    ///
-    /// # Errors
-    /// What the client is told.
-    pub async fn end(mut self) -> Result<Vec<String>, Words> {
-        loop {
-            match self.next().await? {
-                PinAddEvent::Progress { .. } => {}
-                PinAddEvent::Pinned(cids) => return Ok(cids),
-                PinAddEvent::Error(error) => return Err(error.message),
-            }
-        }
-    }
-
-    async fn send(&mut self) -> Result<Lines, Words> {
-        self.request.timeout_ms = self.deadline.map(|deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
-        });
-        let call = json(Call::new(api::PROXY_PIN_ADD, &[]), &self.request)?.repeatable();
-        let asked = async { Ok(self.client.send(&call).await.map_err(words)?.lines()) };
-        in_time(STREAM_WITHIN, asked).await
     }
 }
 

@@ -95,7 +95,8 @@ pub struct PeerPinStatus {
 /// What a waiter is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// So many nodes and bytes were fetched for all pins of the request together. Not final.
+    /// So many nodes and bytes were fetched for all pins of the request together; none when they
+    /// have just been accepted. Not final.
     Progress {
         /// Nodes fetched.
         nodes: u64,

@@ -59,6 +59,15 @@ pub struct PinRequest {
     pub provide: FastProvide,
 }
 
+/// A call to pin, as somebody knows it who makes it again after a broken connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinCall {
+    /// The same each time.
+    pub id: RequestId,
+    /// Whether the caller was told before that the pins are accepted.
+    pub accepted: bool,
+}
+
 /// When a waiter's answer is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -102,6 +111,9 @@ pub enum Input {
     Pin {
         /// Who waits.
         waiter: WaiterId,
+        /// A repeated call only waits for what it pinned; what somebody unpinned meanwhile stays so.
+        /// Who gives it is told by a progress of zero that the pins are accepted.
+        call: Option<PinCall>,
         /// What is asked for, in the client's order.
         pins: Vec<PinRequest>,
         /// When the answer is due.

@@ -161,7 +161,9 @@ impl<S: Store> Node<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         match input {
-            Input::Pin { waiter, pins, until } => self.pin(waiter, pins, until, now, effects),
+            Input::Pin { waiter, call, pins, until } => {
+                self.pin(pins::Asked { waiter, call, pins, until }, now, effects)
+            }
             Input::Unpin { waiter, request, cids, recursive, until } => {
                 let unpin = unpins::Unpin { waiter, request, cids, recursive, until };
                 self.unpin(unpin, now, effects)

@@ -28,6 +28,9 @@ pub trait Kubo: Send + Sync {
         limit: Option<Duration>,
     ) -> Soon<'a, Cid>;
 
+    /// Whether Kubo holds a pin of this mode.
+    fn holds(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool>;
+
     /// Pins without fetching; `true` when the pin was there before.
     fn pin_offline(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool>;
 
@@ -36,6 +39,9 @@ pub trait Kubo: Send + Sync {
 
     /// The kind under which Kubo holds a CID indirectly (`indirect through <cid>`), if it does.
     fn indirect(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, Option<String>>;
+
+    /// Nodes and bytes of a DAG that Kubo has whole.
+    fn dag_size(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, (u64, u64)>;
 
     /// Kubo's id as it was when it last answered.
     fn known_id(&self) -> Option<PeerId>;

@@ -15,6 +15,7 @@ pub(super) mod add;
 pub(super) mod change;
 pub(super) mod list;
 pub(super) mod repo;
+mod told;
 
 fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| bad(format!("cannot read the request: {error}")))
@@ -31,6 +32,11 @@ impl Deadline {
 
     fn left(self) -> Option<Duration> {
         self.0.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether there is no time at all; to Kubo that is over before the first argument is looked at.
+    fn is_over(self) -> bool {
+        self.0.is_some_and(|until| until <= Instant::now())
     }
 
     /// The same moment on the node's clock.
@@ -68,10 +74,24 @@ async fn resolve_some(
     }
     let mut cids = Vec::with_capacity(args.len());
     for arg in args {
-        match room.kubo.resolve(arg, offline, deadline.left()).await {
+        match resolve(room, arg, offline, deadline).await {
             Ok(cid) => cids.push(cid),
             Err(error) => return (cids, Some(error)),
         }
     }
     (cids, None)
+}
+
+/// What one argument leads to.
+async fn resolve(
+    room: &Room,
+    arg: &str,
+    offline: bool,
+    deadline: Deadline,
+) -> Result<Cid, ApiError> {
+    let cid = room.kubo.resolve(arg, offline, deadline.left()).await?;
+    if deadline.is_over() {
+        return Err(ApiError::new(ErrorCode::DeadlineExceeded, "could not resolve name"));
+    }
+    Ok(cid)
 }

@@ -89,6 +89,47 @@ pub async fn stat(client: &Client, size_only: bool) -> Result<RepoStat, Connecto
     client.call_within(COUNT_TIMEOUT, attempt, "repo/stat", &[]).await
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DagSizes {
+    dag_stats: Vec<DagSize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DagSize {
+    size: u64,
+    num_blocks: u64,
+}
+
+/// Kubo's words for a DAG of zero bytes.
+const NO_SIZE: &str = "unsupported value: NaN";
+
+/// Nodes and bytes of a DAG, counted as a pin counts them. Nothing is fetched.
+///
+/// # Errors
+/// [`ConnectorError`], also when a block is missing.
+pub async fn dag_size(
+    client: &Client,
+    cid: &Cid,
+    limit: Duration,
+) -> Result<(u64, u64), ConnectorError> {
+    let attempt = "measure a DAG";
+    let cid = cid.to_string();
+    let query = [("arg", cid.as_str()), ("progress", "false"), ("offline", "true")];
+    let sizes = client.call_within(limit, attempt, "dag/stat", &query).await;
+    let sizes: DagSizes = match sizes {
+        // Kubo divides by the size: of all DAGs only a lone empty block has none.
+        Err(ConnectorError::Refused { message, .. }) if message.ends_with(NO_SIZE) => {
+            return Ok((1, 0));
+        }
+        sizes => sizes?,
+    };
+    let size = sizes.dag_stats.first().map(|dag| (dag.num_blocks, dag.size));
+    let reason = "it names no DAG".to_owned();
+    size.ok_or(ConnectorError::Unintelligible { attempt, reason })
+}
+
 /// Kubo's last words when lines before told of errors: no further error.
 const ERRORS_TOLD: &str = "encountered errors during gc run";
 

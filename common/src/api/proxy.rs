@@ -35,9 +35,22 @@ pub struct PinAdd {
     /// The local Kubo has just been given the content, with its own pin.
     #[serde(default)]
     pub local: bool,
+    /// Where the local Kubo does not hold all of them already, pin nothing and answer with no CID.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub if_held: bool,
     /// How this machine's Kubo announces it; not stored.
     #[serde(default, skip_serializing_if = "FastProvide::is_default")]
     pub fast_provide: FastProvide,
+    /// 32 hex digits: a call repeated with the same id finds its own work done, and pins nothing
+    /// that was unpinned meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The call is repeated after [`PinAddEvent::Accepted`]; it only waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Whether progress is wanted also of what needs no work, as Kubo tells it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub progress: bool,
 }
 
 /// One line of the answer to [`PinAdd`]. The last line is `Pinned` or `Error`; a body that ends
@@ -45,6 +58,8 @@ pub struct PinAdd {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinAddEvent {
+    /// All pins are durable in the pinset. Sent once, to callers that gave a request id.
+    Accepted,
     /// So much is fetched, all arguments together. Sent when it changes.
     Progress {
         /// Nodes fetched.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use common::ids::Cid;
 use common::kubo::command::DAG_IMPORT;
 use common::kubo::text;
 use common::kubo::value::{Encoding, Record, Value, field};
@@ -97,6 +98,9 @@ impl Watch for Imported<'_> {
             return Ok([line, b"\n"].concat());
         }
         let output = read(line)?;
+        if *encoding == Encoding::TextLines {
+            return Ok(go_struct(&output));
+        }
         if *encoding != Encoding::Text {
             let mut out = Vec::new();
             record(output).render(*encoding, &mut out);
@@ -118,6 +122,32 @@ impl Watch for Imported<'_> {
         });
         Ok(shown.unwrap_or_default().into_bytes())
     }
+}
+
+/// The line in which Kubo lets Go print its own types: it has no other text form for them.
+fn go_struct(output: &Output) -> Vec<u8> {
+    let mut out = b"&{".to_vec();
+    match &output.root {
+        Some(root) => {
+            out.extend_from_slice(b"%!s(*dagcmd.RootMeta=&{{");
+            // The bytes of the CID stand there as they are.
+            match root.cid.cid.parse::<Cid>() {
+                Ok(cid) => out.extend_from_slice(&cid.encode()),
+                Err(_) => out.extend_from_slice(root.cid.cid.as_bytes()),
+            }
+            out.extend_from_slice(format!("}} {}}})", root.pin_error_msg).as_bytes());
+        }
+        None => out.extend_from_slice(b"%!s(*dagcmd.RootMeta=<nil>)"),
+    }
+    match &output.stats {
+        Some(stats) => {
+            let (blocks, bytes) = (stats.block_count, stats.block_bytes_count);
+            let text = format!(" %!s(*dagcmd.CarImportStats=&{{{blocks} {bytes}}})}}\n");
+            out.extend_from_slice(text.as_bytes());
+        }
+        None => out.extend_from_slice(b" %!s(*dagcmd.CarImportStats=<nil>)}\n"),
+    }
+    out
 }
 
 /// Kubo's line for a root that could not be pinned.

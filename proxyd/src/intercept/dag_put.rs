@@ -68,7 +68,8 @@ impl Watch for Put<'_> {
     }
 
     async fn end(&mut self) -> Result<(), String> {
-        self.upload.pin(&self.nodes, None, self.context).await?;
+        // Where a part breaks off in the middle Kubo drops all nodes and says that all is well.
+        self.upload.pin_if_held(&self.nodes, self.context).await?;
         self.nodes.clear();
         Ok(())
     }

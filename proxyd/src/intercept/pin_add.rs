@@ -67,7 +67,11 @@ fn wanted(request: &Request, context: &Context) -> Result<(PinAdd, CidBase), Str
         timeout_ms: None,
         offline: request.is_offline(),
         local: false,
+        if_held: false,
         fast_provide: request.fast_provide(),
+        request_id: None,
+        again: false,
+        progress: options.is_set("progress"),
     };
     Ok((wanted, base))
 }
@@ -88,6 +92,8 @@ async fn with_progress(
         tokio::pin!(next);
         let event = loop {
             tokio::select! {
+                // What has come counts, also on a machine that is late with everything.
+                biased;
                 event = &mut next => break event,
                 _ = ticks.tick() => {
                     answer.emit(&output.render(&[], nodes_now, bytes_now)).await?;
@@ -99,6 +105,7 @@ async fn with_progress(
             }
         };
         match event {
+            Ok(PinAddEvent::Accepted) => {}
             Ok(PinAddEvent::Progress { nodes, bytes }) => (nodes_now, bytes_now) = (nodes, bytes),
             Ok(PinAddEvent::Pinned(pins)) => {
                 let mut last = Vec::new();

@@ -52,6 +52,17 @@ pub(crate) struct Upload {
     deadline: Option<Instant>,
 }
 
+/// What is known of the content that is to be pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    /// Kubo has just been given it, with its own pin.
+    Pinned,
+    /// Kubo says so, and may have dropped it.
+    Reported,
+    /// Kubo has failed since.
+    Before,
+}
+
 impl Upload {
     /// Reads the query. `None` when Kubo will refuse it: then it is passed through. `dropped` names
     /// options that would keep Kubo from showing what it adds.
@@ -67,7 +78,8 @@ impl Upload {
         let options = Options::parse(command, None, &pairs).ok()?;
         let encoding = Encoding::parse(options.text("encoding").unwrap_or("json"))?;
         let upgrade = options.flag("upgrade-cidv0-in-output");
-        let base = CidBase::from_options(options.text("cid-base"), upgrade).ok()?;
+        // Whether a base that is none matters is Kubo's to say: some answers hold no such CID.
+        let base = CidBase::from_options(options.text("cid-base"), upgrade);
         let deadline = match options.text("timeout") {
             None => None,
             Some(text) => {
@@ -75,11 +87,15 @@ impl Upload {
                 Some(Instant::now() + Duration::from_nanos(nanos).min(TIMEOUT_MAX))
             }
         };
-        let mut ours = vec!["encoding", "enc", "cid-base", "upgrade-cidv0-in-output"];
+        let mut ours = vec!["encoding", "enc"];
+        if base.is_ok() {
+            ours.extend(["cid-base", "upgrade-cidv0-in-output"]);
+        }
         ours.extend(dropped);
         ours.extend(options::overruled(command, &pairs));
         let path = text.split_once('?').map_or(text, |(path, _)| path);
         let target = format!("{path}?{}", query::without(target.query, &ours)).into_bytes();
+        let base = base.unwrap_or_default();
         Some(Self { options, encoding, base, target, deadline })
     }
 
@@ -96,7 +112,23 @@ impl Upload {
         if roots.is_empty() {
             return Ok(());
         }
-        self.ask(roots.to_vec(), name, true, context).await
+        self.ask(roots.to_vec(), name, Given::Pinned, context).await
+    }
+
+    /// The same for nodes that Kubo may have reported and then dropped without an error: those are
+    /// not pinned.
+    ///
+    /// # Errors
+    /// As [`Self::pin`].
+    pub(crate) async fn pin_if_held(
+        &self,
+        roots: &[String],
+        context: &Context,
+    ) -> Result<(), String> {
+        if roots.is_empty() {
+            return Ok(());
+        }
+        self.ask(roots.to_vec(), None, Given::Reported, context).await
     }
 
     /// Pins what Kubo had added before it failed: it keeps those, so the cluster does. Whether it
@@ -110,7 +142,7 @@ impl Upload {
         if roots.is_empty() {
             return;
         }
-        if let Err(error) = self.ask(roots.to_vec(), name, false, context).await {
+        if let Err(error) = self.ask(roots.to_vec(), name, Given::Before, context).await {
             let kept = kept::list(roots);
             warn!(error, kept, "what Kubo added before it failed is pinned there alone");
         }
@@ -120,7 +152,7 @@ impl Upload {
         &self,
         args: Vec<String>,
         name: Option<&str>,
-        local: bool,
+        given: Given,
         context: &Context,
     ) -> Result<(), String> {
         let wanted = PinAdd {
@@ -130,9 +162,13 @@ impl Upload {
             accepted: context.accepted,
             timeout_ms: None,
             offline: false,
-            local,
+            local: given != Given::Before,
+            if_held: given == Given::Reported,
             // Kubo has had these options with the upload itself.
             fast_provide: FastProvide::default(),
+            request_id: None,
+            again: false,
+            progress: false,
         };
         let limit = Limit::of_clusterd(self.deadline, PIN_DEADLINE_EXCEEDED);
         let wait = context.cluster.pin_add(wanted, self.deadline);

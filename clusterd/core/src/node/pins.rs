@@ -6,10 +6,11 @@ use common::ids::Cid;
 use common::pin::{Depth, FastProvide, Pin, PinMode, PinType};
 
 use super::Node;
+use super::requests::{Ending, Past};
 use super::waiters::{answer, refused};
 use crate::allocator::{self, Candidate, Wish};
 use crate::effect::{Answer, Effect, Refusal};
-use crate::input::{PinRequest, Time, Until, WaiterId};
+use crate::input::{PinCall, PinRequest, Time, Until, WaiterId};
 use crate::pinset::key::PinKey;
 use crate::pinset::pin_row;
 use crate::pinset::record::encode_pin;
@@ -19,6 +20,21 @@ use crate::tracker::phase::Goal;
 
 /// Largest record that is written. Many of them must fit a block of 1 MiB.
 const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// [`crate::input::Input::Pin`].
+pub(super) struct Asked {
+    pub(super) waiter: WaiterId,
+    pub(super) call: Option<PinCall>,
+    pub(super) pins: Vec<PinRequest>,
+    pub(super) until: Until,
+}
+
+/// What was asked for is in the pinset.
+struct Taken {
+    keys: BTreeSet<PinKey>,
+    /// Whether that changed it.
+    wrote: bool,
+}
 
 /// A record to be written.
 struct Planned {
@@ -33,39 +49,90 @@ struct Planned {
 impl<S: Store> Node<S> {
     pub(super) fn pin(
         &mut self,
-        waiter: WaiterId,
-        requests: Vec<PinRequest>,
-        until: Until,
+        asked: Asked,
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
+        let Asked { waiter, call, pins, until } = asked;
         if self.waiters.is_full() && until != Until::Accepted {
             effects.push(refused(waiter, Refusal::TooManyWaiters));
             return Ok(());
         }
-        let cids: Vec<Cid> = requests.iter().map(|request| request.cid).collect();
-        let mut plan = Vec::with_capacity(requests.len());
-        for request in last_of_each(requests) {
-            match self.plan(request, now)? {
-                Ok(planned) => plan.push(planned),
-                Err(refusal) => {
-                    effects.push(refused(waiter, refusal));
-                    return Ok(());
-                }
+        let cids: Vec<Cid> = pins.iter().map(|request| request.cid).collect();
+        let was_done = match call {
+            Some(call) => call.accepted || self.requests.past(&self.store, call.id)?.is_some(),
+            None => false,
+        };
+        let taken = match was_done {
+            true => self.take_up(&cids, now, effects)?,
+            false => self.pin_all(pins, now, effects)?,
+        };
+        let Taken { keys, wrote } = match taken {
+            Ok(taken) => taken,
+            Err(refusal) => {
+                effects.push(refused(waiter, refusal));
+                return Ok(());
             }
-        }
-        let mut keys = BTreeSet::new();
-        for planned in plan {
-            keys.insert(planned.key.clone());
-            self.carry_out(planned, now, effects)?;
+        };
+        // The same pin again writes nothing, not even this.
+        if let Some(call) = call.filter(|_| wrote) {
+            let past = Past { done: cids.len(), ending: Ending::Done };
+            self.requests.remember(&mut self.store, call.id, past, now)?;
         }
         match until {
             Until::Accepted => effects.push(answer(waiter, Answer::Done { cids })),
             Until::Done { deadline } => {
+                if call.is_some() {
+                    effects.push(answer(waiter, Answer::Progress { nodes: 0, bytes: 0 }));
+                }
                 self.wait(waiter, Goal::Pin, deadline, (cids, keys), effects)?;
             }
         }
         Ok(())
+    }
+
+    /// Accepts all or, on a refusal, none.
+    fn pin_all(
+        &mut self,
+        requests: Vec<PinRequest>,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Result<Taken, Refusal>, StoreError> {
+        let mut plan = Vec::with_capacity(requests.len());
+        for request in last_of_each(requests) {
+            match self.plan(request, now)? {
+                Ok(planned) => plan.push(planned),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        let mut taken = Taken { keys: BTreeSet::new(), wrote: false };
+        for planned in plan {
+            taken.keys.insert(planned.key.clone());
+            taken.wrote |= planned.new.is_some();
+            self.carry_out(planned, now, effects)?;
+        }
+        Ok(Ok(taken))
+    }
+
+    /// What an earlier call has pinned has its turn now; what is no longer pinned was withdrawn.
+    fn take_up(
+        &mut self,
+        cids: &[Cid],
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Result<Taken, Refusal>, StoreError> {
+        let mut keys = BTreeSet::new();
+        for cid in cids {
+            let key = PinKey::from_cid(cid);
+            if self.pinset.pin(&self.store, &key)?.is_none() {
+                return Ok(Err(Refusal::Withdrawn(*cid)));
+            }
+            keys.insert(key);
+        }
+        for key in &keys {
+            self.work(now, effects, |tracker, work| tracker.recover(work, key).map(|_| ()))?;
+        }
+        Ok(Ok(Taken { keys, wrote: false }))
     }
 
     fn carry_out(

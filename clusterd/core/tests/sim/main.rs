@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod behaviour;
+mod calls;
 mod kubo;
 mod queue;
 mod random;

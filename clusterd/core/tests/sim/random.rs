@@ -209,7 +209,7 @@ impl Run {
     fn crash_in_a_batch(&mut self) {
         if self.chance.below(2) == 0 {
             let (waiter, pins) = (WaiterId(u64::MAX), vec![self.any_request()]);
-            let input = Input::Pin { waiter, pins, until: Until::Accepted };
+            let input = Input::Pin { waiter, call: None, pins, until: Until::Accepted };
             self.world.node.handle(input, self.world.now).unwrap();
         }
         self.world.crash();

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clusterd_core::config::NodeConfig;
 use clusterd_core::effect::{Answer, Effect, PeerPinStatus};
-use clusterd_core::input::{Input, PinRequest, Time, Until, WaiterId};
+use clusterd_core::input::{Input, PinCall, PinRequest, Time, Until, WaiterId};
 use clusterd_core::node::Node;
 use clusterd_core::pinset::key::PinKey;
 use clusterd_core::pinset::pin_row::PinRow;
 use clusterd_core::store::{Entry, MemoryStore, Space, Store, StoreError};
-use common::ids::Cid;
+use common::ids::{Cid, RequestId};
 use common::pin::{FastProvide, Pin, PinMode};
 
 use crate::kubo::Kubo;
@@ -233,7 +233,15 @@ impl World {
 
     pub(crate) fn pin(&mut self, pins: Vec<PinRequest>, until: Until) -> WaiterId {
         let waiter = self.waiter();
-        self.input(Input::Pin { waiter, pins, until });
+        self.input(Input::Pin { waiter, call: None, pins, until });
+        waiter
+    }
+
+    /// A call with this number, made (again) by somebody who was, or was not, told of its success.
+    pub(crate) fn call(&mut self, id: u128, accepted: bool, pins: Vec<PinRequest>) -> WaiterId {
+        let waiter = self.waiter();
+        let call = Some(PinCall { id: RequestId::from_bits(id), accepted });
+        self.input(Input::Pin { waiter, call, pins, until: Until::Done { deadline: None } });
         waiter
     }
 

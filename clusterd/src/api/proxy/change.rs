@@ -66,7 +66,7 @@ async fn within<T>(deadline: Deadline, work: impl Future<Output = T>) -> Result<
     }
 }
 
-fn request_id(text: &str) -> Result<RequestId, ApiError> {
+pub(super) fn request_id(text: &str) -> Result<RequestId, ApiError> {
     RequestId::parse(text).ok_or_else(|| bad("request_id is not 32 hex digits"))
 }
 

@@ -15,7 +15,7 @@ use common::pin::PinMode;
 use super::super::listing::{self, End, is_pinned};
 use super::super::reply::{Answered, Gone, Lines, stream};
 use super::super::room::Room;
-use super::{Deadline, decode};
+use super::{Deadline, decode, resolve_all};
 
 pub(in super::super) async fn pin_ls(
     State(room): State<Arc<Room>>,
@@ -73,14 +73,20 @@ pub(in super::super) async fn pin_lookup(State(room): State<Arc<Room>>, body: By
 
 async fn look_all_up(room: &Room, request: PinLookup, mut lines: Lines) -> Result<(), Gone> {
     let deadline = Deadline::after(request.timeout_ms);
-    for arg in &request.args {
-        match look_up(room, arg, request.kind, deadline).await {
-            Ok(found) => lines.json(&found).await?,
-            Err(error) => {
-                lines.json(&PinLookupEvent::Error(error)).await?;
-                break;
+    // As in Kubo all arguments must lead somewhere before the first is looked up.
+    match resolve_all(room, &request.args, false, deadline).await {
+        Ok(cids) => {
+            for (arg, cid) in request.args.iter().zip(cids) {
+                match look_up(room, arg, cid, request.kind, deadline).await {
+                    Ok(found) => lines.json(&found).await?,
+                    Err(error) => {
+                        lines.json(&PinLookupEvent::Error(error)).await?;
+                        break;
+                    }
+                }
             }
         }
+        Err(error) => lines.json(&PinLookupEvent::Error(error)).await?,
     }
     lines.end();
     Ok(())
@@ -89,10 +95,10 @@ async fn look_all_up(room: &Room, request: PinLookup, mut lines: Lines) -> Resul
 async fn look_up(
     room: &Room,
     arg: &str,
+    cid: Cid,
     kind: PinKind,
     deadline: Deadline,
 ) -> Result<PinLookupEvent, ApiError> {
-    let cid = room.kubo.resolve(arg, false, deadline.left()).await?;
     let found = |kind: String, name| PinLookupEvent::Found { cid: cid.to_string(), kind, name };
     if kind != PinKind::Indirect
         && let Some((mode, name)) = held(room, &cid).await?

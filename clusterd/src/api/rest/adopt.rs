@@ -74,7 +74,7 @@ async fn take_in(
         return Ok(fresh);
     }
     let pins = fresh.iter().map(request).collect();
-    let question = |waiter| Input::Pin { waiter, pins, until: Until::Accepted };
+    let question = |waiter| Input::Pin { waiter, call: None, pins, until: Until::Accepted };
     match room.door.answer(question).await? {
         Answer::Done { .. } => Ok(fresh),
         Answer::Refused(refusal) => Err(refused(&refusal)),

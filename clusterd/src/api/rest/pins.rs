@@ -75,7 +75,7 @@ async fn accept(room: &Room, cid: Cid, query: &[(String, String)]) -> Answered {
         provide: FastProvide::default(),
     };
     let pins = vec![request];
-    ask(room, |waiter| Input::Pin { waiter, pins, until: Until::Accepted }).await?;
+    ask(room, |waiter| Input::Pin { waiter, call: None, pins, until: Until::Accepted }).await?;
     // Somebody else may have unpinned it again.
     let record = room.record(&cid).await?.ok_or_else(not_in_pinset)?;
     json(&PinJson::from(record))

@@ -93,7 +93,11 @@ mod tests {
             timeout_ms: Some(u64::MAX),
             offline: false,
             local: false,
+            if_held: false,
             fast_provide: FastProvide::default(),
+            request_id: Some("f".repeat(32)),
+            again: true,
+            progress: true,
         };
         assert!(serde_json::to_vec(&call).unwrap().len() < BODY_BYTES_MAX);
     }
