@@ -19,7 +19,7 @@ use crate::upstream::{Connection, Upstream, UpstreamError};
 pub use observe::{ObserveError, Observed, observe};
 
 use answer::AnswerEnd;
-use upload::{Progress, UploadEnd};
+use upload::{Opening, Progress, UploadEnd};
 
 /// What is changed on the way; nearly always nothing.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,9 @@ pub struct Edits {
     pub request: Vec<(&'static str, Vec<u8>)>,
     /// Where `Access-Control-Allow-Origin` of the answer is the first, it becomes the second.
     pub answer_origin: Option<(Vec<u8>, Vec<u8>)>,
+    /// Where the client's chunks are garbled, Kubo gets chunks that are broken in the same way, of our
+    /// own making, and answers in its own words. Else they are refused here, with 400.
+    pub kubo_refuses: bool,
 }
 
 /// Passes the request on and the answer back. Whatever happens, the client gets an answer or a
@@ -81,7 +84,7 @@ async fn attempt(
     exchange: &mut Exchange,
     upstream: &Upstream,
     connection: &mut Connection,
-    opening: &[u8],
+    opening: &Opening,
     edits: &Edits,
 ) -> End {
     let Some(body) = exchange.body.as_mut() else {
@@ -125,18 +128,21 @@ async fn attempt(
 type CopyHead = fn(&RequestHead, &mut Vec<u8>, Option<&[u8]>, &[(&str, &[u8])]);
 
 /// The request's head as Kubo gets it, with the body bytes that came along.
-fn opening(exchange: &mut Exchange, edits: &Edits, copy: CopyHead) -> Result<Vec<u8>, ChunkError> {
+fn opening(exchange: &mut Exchange, edits: &Edits, copy: CopyHead) -> Result<Opening, ChunkError> {
     let at_hand = exchange.body.as_ref().map_or(0, |body| body.reader.buffer.bytes().len());
     let mut out = Vec::with_capacity(exchange.head.length() + at_hand);
     let replace: Vec<(&str, &[u8])> =
         edits.request.iter().map(|(name, value)| (*name, value.as_slice())).collect();
     copy(&exchange.head, &mut out, edits.target.as_deref(), &replace);
     if let Some(body) = &mut exchange.body {
-        let count = body.rest.skip(body.reader.buffer.bytes())?;
+        let (count, fault) = body.rest.skip_good(body.reader.buffer.bytes());
+        if let Some(fault) = fault.filter(|_| !edits.kubo_refuses) {
+            return Err(fault);
+        }
         out.extend_from_slice(&body.reader.buffer.bytes()[..count]);
         body.reader.buffer.consume(count);
     }
-    Ok(out)
+    Ok(Opening { bytes: out, kubo_refuses: edits.kubo_refuses })
 }
 
 /// Tells the client that Kubo cannot be asked.

@@ -71,11 +71,19 @@ impl Rest {
     /// # Errors
     /// [`ChunkError`] when the chunks break the grammar.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<usize, ChunkError> {
+        match self.skip_good(bytes) {
+            (count, None) => Ok(count),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// As [`Self::skip`], but what is good before a fault counts; see [`Chunks::skip_good`].
+    pub(crate) fn skip_good(&mut self, bytes: &[u8]) -> (usize, Option<ChunkError>) {
         match self {
-            Self::Done => Ok(0),
-            Self::UntilClose => Ok(bytes.len()),
-            Self::Length(left) => Ok(take_of(left, bytes.len())),
-            Self::Chunked(chunks) => chunks.skip(bytes),
+            Self::Done => (0, None),
+            Self::UntilClose => (bytes.len(), None),
+            Self::Length(left) => (take_of(left, bytes.len()), None),
+            Self::Chunked(chunks) => chunks.skip_good(bytes),
         }
     }
 

@@ -14,9 +14,12 @@ const TRAILERS_MAX: usize = 32;
 /// A chunked body that breaks the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ChunkError {
-    /// No hexadecimal size, or one past 2^60.
+    /// No hexadecimal size.
     #[error("invalid byte in chunk length")]
     Size,
+    /// A size past 2^60.
+    #[error("http chunk length too large")]
+    TooLarge,
     /// A line or the data does not end in CR LF.
     #[error("malformed chunked encoding")]
     LineEnd,
@@ -26,6 +29,17 @@ pub enum ChunkError {
     /// The trailers are no header fields.
     #[error("malformed trailer")]
     Trailer,
+}
+
+impl ChunkError {
+    /// Bytes that break a chunked body in the same way wherever they stand, and mean nothing else.
+    #[must_use]
+    pub fn example(self) -> &'static [u8] {
+        match self {
+            Self::TooLarge => b"fffffffffffffffff\r\n\r\n",
+            Self::Size | Self::LineEnd | Self::TooLong | Self::Trailer => b"z\r\n\r\n",
+        }
+    }
 }
 
 /// Where in the grammar the next byte stands.
@@ -127,11 +141,23 @@ impl Chunks {
     /// # Errors
     /// As [`Self::step`].
     pub fn skip(&mut self, bytes: &[u8]) -> Result<usize, ChunkError> {
+        match self.skip_good(bytes) {
+            (at, None) => Ok(at),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// Takes bytes up to the end of the input or of the body, or to the run in which one does not fit:
+    /// how many, and what is wrong with those behind them.
+    pub fn skip_good(&mut self, bytes: &[u8]) -> (usize, Option<ChunkError>) {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
-            at += self.step(&bytes[at..])?.taken;
+            match self.step(&bytes[at..]) {
+                Ok(step) => at += step.taken,
+                Err(error) => return (at, Some(error)),
+            }
         }
-        Ok(at)
+        (at, None)
     }
 
     /// Name and value of each trailer, once done.
@@ -173,7 +199,7 @@ impl Chunks {
                 let digit = (byte as char).to_digit(16).ok_or(ChunkError::Size)?;
                 // 15 digits: far above any chunk, and sums cannot overflow.
                 if digits == 15 {
-                    return Err(ChunkError::Size);
+                    return Err(ChunkError::TooLarge);
                 }
                 self.size = self.size << 4 | u64::from(digit);
                 Ok(State::Size { digits: digits + 1 })

@@ -1,11 +1,12 @@
 //! Heads of requests and answers: parsed strictly, kept as the bytes they came as.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use thiserror::Error;
 
 use super::fields::{Fields, Known, push_field, with_room};
 use super::framing::{self, Framing};
+use super::message::Message;
 
 /// Longest head in bytes, as in Kubo: a command with thousands of arguments has them all in its target.
 pub const HEAD_BYTES_MAX: usize = 1 << 20;
@@ -30,22 +31,34 @@ pub enum HeadError {
 /// Head of a request.
 #[derive(Debug)]
 pub struct RequestHead {
-    fields: Fields,
+    message: Message,
     method: Range<usize>,
     target: Range<usize>,
     is_http_10: bool,
-    framing: Framing,
-    close: bool,
 }
 
 /// Head of an answer.
 #[derive(Debug)]
 pub struct ResponseHead {
-    fields: Fields,
+    message: Message,
     status: u16,
     reason: Range<usize>,
-    framing: Framing,
-    close: bool,
+}
+
+impl Deref for RequestHead {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl Deref for ResponseHead {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
 }
 
 impl RequestHead {
@@ -90,20 +103,19 @@ impl RequestHead {
             _ => return Err(HeadError::Malformed("too many Host headers")),
         }
         let framing = framing::of_request(&fields, is_http_10)?;
-        let close = wants_close(&fields, is_http_10);
-        Ok(Self { fields, method, target, is_http_10, framing, close })
+        Ok(Self { message: Message::new(fields, framing, is_http_10), method, target, is_http_10 })
     }
 
     /// The method, as sent.
     #[must_use]
     pub fn method(&self) -> &[u8] {
-        &self.fields.raw()[self.method.clone()]
+        &self.fields().raw()[self.method.clone()]
     }
 
     /// The target as on the wire: path and query, or a whole URL, `*`, or `host:port`.
     #[must_use]
     pub fn target(&self) -> &[u8] {
-        &self.fields.raw()[self.target.clone()]
+        &self.fields().raw()[self.target.clone()]
     }
 
     /// Whether the client speaks HTTP/1.0: no chunks, no 1xx, and closing is the rule.
@@ -112,42 +124,13 @@ impl RequestHead {
         self.is_http_10
     }
 
-    /// Value of the first field of that name, in any case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.get(name)
-    }
-
-    /// All fields in wire order.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter()
-    }
-
-    /// Length of the head in bytes, as it came.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.fields.raw().len()
-    }
-
-    /// How the body ends.
-    #[must_use]
-    pub fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    /// Whether the client wants the connection closed after the answer.
-    #[must_use]
-    pub fn wants_close(&self) -> bool {
-        self.close
-    }
-
     /// Whether the client waits for `100 Continue` before it sends the body. Source: Go's server.
     #[must_use]
     pub fn expects_continue(&self) -> bool {
         !self.is_http_10
-            && self.framing != Framing::None
+            && self.framing() != Framing::None
             && self
-                .fields
+                .fields()
                 .known(Known::Expect)
                 .flat_map(|value| value.split(|b| matches!(b, b',' | b' ' | b'\t')))
                 .any(|word| word.eq_ignore_ascii_case(b"100-continue"))
@@ -162,11 +145,11 @@ impl RequestHead {
         replace: &[(&str, &[u8])],
     ) {
         self.push_start_line(out, target, b" HTTP/1.1\r\n");
-        if self.fields.known(Known::Host).next().is_none() {
+        if self.fields().known(Known::Host).next().is_none() {
             // Kubo takes any, but HTTP/1.1 must have one.
             push_field(out, b"Host", b"localhost");
         }
-        self.fields.copy_onward(out, replace, None);
+        self.fields().copy_onward(out, replace, None);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -179,8 +162,8 @@ impl RequestHead {
     ) {
         let version: &[u8] = if self.is_http_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
         self.push_start_line(out, target, version);
-        let keep_alive = (self.is_http_10 && !self.close).then_some(&b"keep-alive"[..]);
-        self.fields.copy_onward(out, replace, keep_alive);
+        let keep_alive = (self.is_http_10 && !self.wants_close()).then_some(&b"keep-alive"[..]);
+        self.fields().copy_onward(out, replace, keep_alive);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -210,9 +193,9 @@ impl ResponseHead {
             let (status, is_http_10) = (parsed.code.unwrap_or(0), parsed.version == Some(0));
             let reason = start_line.saturating_sub(2 + parsed.reason.unwrap_or("").len());
             let framing = framing::of_answer(&fields, status, method)?;
-            let close = wants_close(&fields, is_http_10);
+            let message = Message::new(fields, framing, is_http_10);
             let reason = reason..start_line.saturating_sub(2);
-            Ok(Some((Self { fields, status, reason, framing, close }, length)))
+            Ok(Some((Self { message, status, reason }, length)))
         })
     }
 
@@ -225,36 +208,7 @@ impl ResponseHead {
     /// The words after the status code; may be empty.
     #[must_use]
     pub fn reason(&self) -> &[u8] {
-        &self.fields.raw()[self.reason.clone()]
-    }
-
-    /// Value of the first field of that name, in any case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.get(name)
-    }
-
-    /// All fields in wire order, with those of the hop (`Connection`, `Transfer-Encoding`).
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter()
-    }
-
-    /// Length of the head in bytes, as it came.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.fields.raw().len()
-    }
-
-    /// How the body ends.
-    #[must_use]
-    pub fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    /// Whether the sender closes the connection after it.
-    #[must_use]
-    pub fn wants_close(&self) -> bool {
-        self.close
+        &self.fields().raw()[self.reason.clone()]
     }
 
     /// Whether it is an interim answer, which a final one follows.
@@ -272,16 +226,10 @@ impl ResponseHead {
         connection: Option<&[u8]>,
     ) {
         let start_line = self.reason.end + 2;
-        out.extend_from_slice(&self.fields.raw()[..start_line]);
-        self.fields.copy_onward(out, replace, connection);
+        out.extend_from_slice(&self.fields().raw()[..start_line]);
+        self.fields().copy_onward(out, replace, connection);
         out.extend_from_slice(b"\r\n");
     }
-}
-
-/// Whether the connection ends after this message.
-fn wants_close(fields: &Fields, is_http_10: bool) -> bool {
-    let says = |word: &[u8]| fields.names_in_connection().any(|n| n.eq_ignore_ascii_case(word));
-    says(b"close") || (is_http_10 && !says(b"keep-alive"))
 }
 
 fn refused(error: httparse::Error) -> HeadError {

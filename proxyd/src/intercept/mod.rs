@@ -174,11 +174,13 @@ pub fn settled_target(found: &Found, head: &RequestHead) -> Option<Vec<u8>> {
 /// Answers an intercepted request. Whatever happens, the client gets an answer or a reset.
 pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
     let context = Arc::clone(&exchange.worker.context);
+    // Uploads are Kubo's to read, pinned or not, and so are their faults to name.
+    let edits = Edits { kubo_refuses: true, ..edits.clone() };
     let served = match found.endpoint {
-        Endpoint::Add => add::serve(exchange, edits, &context).await,
-        Endpoint::BlockPut => block_put::serve(exchange, edits, &context).await,
-        Endpoint::DagPut => dag_put::serve(exchange, edits, &context).await,
-        Endpoint::DagImport => dag_import::serve(exchange, edits, &context).await,
+        Endpoint::Add => add::serve(exchange, &edits, &context).await,
+        Endpoint::BlockPut => block_put::serve(exchange, &edits, &context).await,
+        Endpoint::DagPut => dag_put::serve(exchange, &edits, &context).await,
+        Endpoint::DagImport => dag_import::serve(exchange, &edits, &context).await,
         Endpoint::PinAdd
         | Endpoint::PinRm
         | Endpoint::PinLs

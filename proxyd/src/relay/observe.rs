@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::answer::{final_head, is_reusable};
-use super::upload::{self, Progress, UploadEnd};
+use super::upload::{self, Opening, Progress, UploadEnd};
 use super::{Edits, opening};
 use crate::exchange::{Body, Exchange};
 use crate::h1::body::{BodyError, Rest};
@@ -145,7 +145,7 @@ impl Observed {
 }
 
 impl Uploading {
-    fn start(opening: Vec<u8>, mut body: Body, mut write: WriteHalf) -> Self {
+    fn start(opening: Opening, mut body: Body, mut write: WriteHalf) -> Self {
         let (answer_open, answer_over) = oneshot::channel();
         let task = tokio::spawn(async move {
             let mut progress = Progress::default();

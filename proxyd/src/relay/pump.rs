@@ -23,10 +23,7 @@ pub(crate) enum Pumped {
 /// cancel-safe: bytes that `rest` has counted may not have been written.
 pub(crate) async fn pump(reader: &mut Reader, rest: &mut Rest, write: &mut WriteHalf) -> Pumped {
     loop {
-        let count = match rest.skip(reader.buffer.bytes()) {
-            Ok(count) => count,
-            Err(error) => return Pumped::Garbled(error),
-        };
+        let (count, fault) = rest.skip_good(reader.buffer.bytes());
         if count > 0 {
             let was_full = reader.buffer.is_full();
             if send(write, &reader.buffer.bytes()[..count]).await.is_err() {
@@ -37,6 +34,9 @@ pub(crate) async fn pump(reader: &mut Reader, rest: &mut Rest, write: &mut Write
             if was_full {
                 reader.buffer.want_bulk();
             }
+        }
+        if let Some(fault) = fault {
+            return Pumped::Garbled(fault);
         }
         if rest.is_done() {
             reader.buffer.settle();

@@ -7,6 +7,15 @@ use crate::exchange::Body;
 use crate::h1::chunked::ChunkError;
 use crate::stream::WriteHalf;
 
+/// What Kubo gets first.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The head, and the body bytes that came along.
+    pub(crate) bytes: Vec<u8>,
+    /// See [`super::Edits::kubo_refuses`].
+    pub(crate) kubo_refuses: bool,
+}
+
 /// How far it came; read it when the upload is over or dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -30,18 +39,23 @@ pub(crate) enum UploadEnd {
 /// Sends `opening` and the rest of the body, then waits for the client to leave. Meant to be
 /// dropped when the answer is through; then `progress` tells whether the connections are still good.
 pub(crate) async fn run(
-    opening: &[u8],
+    opening: &Opening,
     body: &mut Body,
     write: &mut WriteHalf,
     progress: &mut Progress,
 ) -> UploadEnd {
-    if send(write, opening).await.is_err() {
+    if send(write, &opening.bytes).await.is_err() {
         return UploadEnd::NotTaken;
     }
     if !body.rest.is_done() {
         match pump(&mut body.reader, &mut body.rest, write).await {
             Pumped::Whole => {}
             Pumped::NotTaken => return UploadEnd::NotTaken,
+            Pumped::Garbled(error) if opening.kubo_refuses => {
+                // Kubo reads no further than this and closes.
+                drop(send(write, error.example()).await);
+                return UploadEnd::NotTaken;
+            }
             Pumped::Garbled(error) => return UploadEnd::Garbled(error),
             Pumped::Cut => return leave(write, progress).await,
         }
