@@ -1,5 +1,6 @@
 //! `proxyd.toml`: raw values, then checked ones; every mistake is reported at once.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use common::units::Seconds;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::guard::users::Users;
 use crate::upstream::address::{self, Address};
 
 /// Where the configuration is looked for when no file is named.
@@ -22,6 +24,8 @@ const THREADS_MAX: u16 = 64;
 pub struct Config {
     /// Where clients are awaited.
     pub listen: Vec<Address>,
+    /// Who may use the Unix listeners.
+    pub unix_users: Users,
     /// Kubo's RPC.
     pub ipfs: Address,
     /// clusterd's proxy socket.
@@ -70,6 +74,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![Address::local(9095)],
+            unix_users: Users::default(),
             ipfs: Address::local(5001),
             cluster: "/run/clusterd/proxy.sock".into(),
             wait: Wait::default(),
@@ -99,6 +104,7 @@ impl Config {
 #[serde(deny_unknown_fields, default)]
 struct Raw {
     listen: Option<Vec<Spanned<String>>>,
+    unix_uids: BTreeSet<u32>,
     ipfs: Option<Spanned<String>>,
     cluster: Option<PathBuf>,
     wait: Wait,
@@ -133,6 +139,7 @@ fn check(raw: Raw, faults: &mut Faults) -> Option<Config> {
         raw.extract_headers_extra.iter().filter_map(|name| header_name(name, faults)).collect();
     Some(Config {
         listen: listen.unwrap_or(default.listen),
+        unix_users: Users::new(raw.unix_uids),
         ipfs: ipfs.unwrap_or(default.ipfs),
         cluster: raw.cluster.unwrap_or(default.cluster),
         wait: raw.wait,
@@ -210,6 +217,7 @@ mod tests {
         let config = parse(
             r#"
             listen = ["/ip4/127.0.0.1/tcp/1", "/unix/run/x.sock"]
+            unix_uids = [0, 1000]
             ipfs = "/dns4/kubo/tcp/5001"
             cluster = "/run/other.sock"
             wait = "accepted"
@@ -228,6 +236,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.listen[1], Address::Unix("/run/x.sock".into()));
+        assert_eq!(config.unix_users, Users::new([0, 1000].into()));
         assert_eq!((config.wait, config.connections_max, config.threads), (Wait::Accepted, 7, 2));
         assert_eq!(config.tls.map(|tls| tls.key), Some("key.pem".into()));
         assert_eq!((config.log_format, config.log_level), (log::Format::Json, log::Level::Debug));

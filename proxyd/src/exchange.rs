@@ -21,6 +21,8 @@ pub struct Door {
     pub address: Option<SocketAddr>,
     /// Whether TLS is spoken on it.
     pub tls: bool,
+    /// The client's user, where the rules for Unix sockets shut him out.
+    pub stranger: Option<u32>,
 }
 
 /// One request and its answer.

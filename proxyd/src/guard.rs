@@ -10,6 +10,7 @@ pub mod credential;
 pub mod origin;
 mod probe;
 mod refusal;
+pub mod users;
 mod verdicts;
 
 use std::sync::Arc;
@@ -73,6 +74,10 @@ impl Guard {
         door: Door,
         upstream: &Arc<Upstream>,
     ) -> Passage {
+        if let Some(uid) = door.stranger {
+            let words = format!("user {uid} may not use this socket: unix_uids names others\n");
+            return Passage::Refused(Arc::new(Refusal::plain(403, &words)));
+        }
         if let Some(authorizations) = &self.authorizations
             && !authorizations.admit(head.method(), head.target(), head.header("Authorization"))
         {

@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Wait};
 use crate::guard::credential::{self, CredentialError};
+use crate::guard::users::UsersError;
 use crate::intercept::Context;
 use crate::server::{self, House, ListenError, Worker};
 use crate::tls::{Tls, TlsError};
@@ -39,6 +40,8 @@ enum RunError {
     #[error(transparent)]
     Credential(#[from] CredentialError),
     #[error(transparent)]
+    Users(#[from] UsersError),
+    #[error(transparent)]
     Activation(#[from] ActivationError),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -53,7 +56,11 @@ enum RunError {
 impl RunError {
     fn exit_code(&self) -> i32 {
         match self {
-            Self::Config(_) | Self::Tls(_) | Self::Credential(_) | Self::NoListener => exit::CONFIG,
+            Self::Config(_)
+            | Self::Tls(_)
+            | Self::Credential(_)
+            | Self::Users(_)
+            | Self::NoListener => exit::CONFIG,
             Self::Activation(_) | Self::Listen(_) | Self::Start(_) => exit::FAILURE,
         }
     }
@@ -82,9 +89,23 @@ pub fn run(args: &DaemonArgs) -> i32 {
 
 fn check(config: &Config) -> i32 {
     match load_tls(config).and_then(|_| Ok(credential::load()?)) {
-        Ok(_) => exit::OK,
+        Ok(_) => {
+            if config.unix_users.is_rule() {
+                note(NEEDS_USERS);
+            }
+            exit::OK
+        }
         Err(error) => complain(&error),
     }
+}
+
+/// Said by `--check`, which runs outside of the unit's sandbox and cannot see what proxyd will.
+const NEEDS_USERS: &str = "note: unix_uids works only with the drop-in peer-credentials.conf, which sets \
+     PrivateUsers=no for proxyd.service; without it proxyd does not start, unless only root is named";
+
+#[expect(clippy::print_stderr, reason = "there is no log in a check")]
+fn note(words: &str) {
+    eprintln!("{words}");
 }
 
 #[expect(clippy::print_stderr, reason = "there is no log yet, and a report has many lines")]
@@ -95,6 +116,7 @@ fn complain(error: &RunError) -> i32 {
 
 fn serve(mut config: Config) -> Result<(), RunError> {
     let tls = load_tls(&config)?;
+    config.unix_users.check()?;
     let context = Context::new(
         &config.cluster,
         config.wait == Wait::Accepted,

@@ -128,7 +128,7 @@ impl Worker {
 pub async fn run(worker: Arc<Worker>, listeners: Vec<Listener>, tls: Option<Tls>) {
     let mut accepting = tokio::task::JoinSet::new();
     for listener in listeners {
-        match Accepting::new(listener, tls.clone()) {
+        match Accepting::new(listener, tls.clone(), worker.config.unix_users.clone()) {
             Ok(listener) => {
                 accepting.spawn(accept(Arc::clone(&worker), listener));
             }

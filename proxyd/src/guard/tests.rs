@@ -112,7 +112,7 @@ async fn the_plain_caller_is_asked_about_in_advance_and_once() {
 fn caller(port: u16, line: &str, field: &str) -> Caller {
     let text = format!("POST {line} HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n");
     let head = RequestHead::parse(text.as_bytes()).unwrap().unwrap().0;
-    let door = Door { address: Some(([127, 0, 0, 1], port).into()), tls: false };
+    let door = Door { address: Some(([127, 0, 0, 1], port).into()), tls: false, stranger: None };
     Caller::of(&head, door, &Upstream::new(Address::local(5001), LONG_AGO))
 }
 

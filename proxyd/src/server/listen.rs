@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 pub use common::activation::Listener;
 
 use crate::exchange::Door;
+use crate::guard::users::Users;
 use crate::stream::{self, ReadHalf, WriteHalf};
 use crate::tls::Tls;
 use crate::upstream::address::Address;
@@ -106,19 +107,23 @@ pub fn address_of(listener: &Listener) -> Option<Address> {
 #[derive(Debug)]
 pub(crate) enum Accepting {
     Tcp(TcpListener, Door, Option<Tls>),
-    Unix(UnixListener),
+    Unix(UnixListener, Users),
 }
 
 impl Accepting {
-    /// TLS is spoken on TCP alone.
-    pub(crate) fn new(listener: Listener, tls: Option<Tls>) -> io::Result<Self> {
+    /// TLS is spoken on TCP alone; users are known on Unix sockets alone.
+    pub(crate) fn new(listener: Listener, tls: Option<Tls>, users: Users) -> io::Result<Self> {
         Ok(match listener {
             Listener::Tcp(listener) => {
                 inherit_options(&listener)?;
-                let door = Door { address: listener.local_addr().ok(), tls: tls.is_some() };
+                let door = Door {
+                    address: listener.local_addr().ok(),
+                    tls: tls.is_some(),
+                    stranger: None,
+                };
                 Self::Tcp(TcpListener::from_std(listener)?, door, tls)
             }
-            Listener::Unix(listener) => Self::Unix(UnixListener::from_std(listener)?),
+            Listener::Unix(listener) => Self::Unix(UnixListener::from_std(listener)?, users),
         })
     }
 
@@ -129,7 +134,13 @@ impl Accepting {
                 let (stream, client) = listener.accept().await?;
                 Ok(Accepted::Tcp(stream, client, *door, tls.clone()))
             }
-            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+            Self::Unix(listener, users) => {
+                let stream = listener.accept().await?.0;
+                // One whom the kernel does not name is nobody's user.
+                let uid = || stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+                let stranger = users.is_rule().then(uid).filter(|uid| !users.admit(*uid));
+                Ok(Accepted::Unix(stream, stranger))
+            }
         }
     }
 }
@@ -146,7 +157,7 @@ fn inherit_options(listener: &impl AsFd) -> io::Result<()> {
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Tcp(TcpStream, SocketAddr, Door, Option<Tls>),
-    Unix(UnixStream),
+    Unix(UnixStream, Option<u32>),
 }
 
 impl Accepted {
@@ -154,7 +165,7 @@ impl Accepted {
     pub(crate) fn client(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(_, client, _, _) => Some(*client),
-            Self::Unix(_) => None,
+            Self::Unix(_, _) => None,
         }
     }
 
@@ -162,14 +173,14 @@ impl Accepted {
     pub(crate) fn door(&self) -> Door {
         match self {
             Self::Tcp(_, _, door, _) => *door,
-            Self::Unix(_) => Door { address: None, tls: false },
+            Self::Unix(_, stranger) => Door { address: None, tls: false, stranger: *stranger },
         }
     }
 
     /// Its two halves, after the TLS handshake where there is one.
     pub(crate) async fn open(self) -> Option<(ReadHalf, WriteHalf)> {
         match self {
-            Self::Unix(stream) => Some(stream::unix(stream)),
+            Self::Unix(stream, _) => Some(stream::unix(stream)),
             Self::Tcp(stream, _, _, None) => Some(stream::tcp(stream)),
             Self::Tcp(stream, client, _, Some(tls)) => match tls.accept(stream).await {
                 Ok(stream) => Some(stream::tls(stream.into())),

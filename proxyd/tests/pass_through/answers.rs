@@ -1,5 +1,7 @@
 //! Kubo's answers on their way to the client.
 
+use std::io::{Read, Write};
+
 use crate::stage::{OK, Proxyd, post, upstream};
 
 /// Plays one answer to one request and gives all that the client got until the end.
@@ -100,6 +102,42 @@ fn an_answer_that_is_cut_resets_the_client() {
         assert!(client.is_reset(), "{answer}");
         played.join().unwrap();
     }
+}
+
+#[test]
+fn over_a_unix_socket_a_cut_answer_lacks_its_end() {
+    for (answer, end) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "half"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "hello\r\n"),
+    ] {
+        let (kubo, played) = upstream(1, move |_, kubo| {
+            kubo.head();
+            kubo.send(answer);
+        });
+        let proxyd = Proxyd::start(kubo, "");
+        let mut client = proxyd.connect_unix();
+        client.write_all(post("/").as_bytes()).unwrap();
+        let mut got = Vec::new();
+        // Such a socket knows no reset, so the bytes must tell.
+        drop(client.read_to_end(&mut got));
+        assert!(got.ends_with(end.as_bytes()), "{}", String::from_utf8_lossy(&got));
+        played.join().unwrap();
+    }
+}
+
+#[test]
+fn a_client_of_http_10_uploads_and_reads_to_the_end() {
+    let (kubo, played) = upstream(1, |_, kubo| {
+        let head = kubo.head();
+        assert!(head.starts_with("POST /api/v0/dag/stat HTTP/1.0\r\n"), "{head}");
+        assert_eq!(kubo.until("body"), "body");
+        kubo.send("HTTP/1.0 200 OK\r\n\r\nall of it");
+    });
+    let proxyd = Proxyd::start(kubo, "");
+    let mut client = proxyd.connect();
+    client.send("POST /api/v0/dag/stat HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody");
+    assert_eq!(client.rest(), "HTTP/1.0 200 OK\r\n\r\nall of it");
+    played.join().unwrap();
 }
 
 #[test]

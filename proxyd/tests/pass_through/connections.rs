@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::stage::{DEADLINE, OK, Proxyd, free_address, post, upstream};
+use crate::stage::{DEADLINE, OK, Place, Proxyd, post, upstream};
 
 #[test]
 fn without_kubo_the_client_is_told_what_to_check_and_may_go_on() {
-    let proxyd = Proxyd::start(free_address(), "");
+    let nobody = Place::reserve();
+    let proxyd = Proxyd::start(nobody.address, "");
     let mut client = proxyd.connect();
     for _ in 0..2 {
         client.send(post("/api/v0/id"));
@@ -39,7 +40,8 @@ fn a_connection_to_kubo_is_used_again_by_another_client() {
 
 #[test]
 fn an_answer_of_our_own_to_head_has_no_body_and_the_connection_goes_on() {
-    let proxyd = Proxyd::start(free_address(), "");
+    let nobody = Place::reserve();
+    let proxyd = Proxyd::start(nobody.address, "");
     let mut client = proxyd.connect();
     client.send("HEAD /api/v0/id HTTP/1.1\r\nHost: x\r\n\r\n");
     let head = client.head();

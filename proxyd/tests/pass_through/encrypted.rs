@@ -9,13 +9,18 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::stage::{Proxyd, post, upstream};
+use crate::stage::{Place, Proxyd, post, upstream};
 
 /// Longer than the buffers of both sides together.
 const BODY: usize = 8 << 20;
 
 fn directory() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pass_through/tls")
+}
+
+fn settings() -> String {
+    let (cert, key) = (directory().join("cert.pem"), directory().join("key.pem"));
+    format!("[tls]\ncert = \"{}\"\nkey = \"{}\"", cert.display(), key.display())
 }
 
 fn connect(proxyd: &Proxyd) -> StreamOwned<ClientConnection, TcpStream> {
@@ -38,12 +43,7 @@ fn bodies_pass_both_ways_through_tls_and_the_end_is_clean() {
         kubo.head();
         kubo.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
     });
-    let files = directory();
-    let (cert, key) = (files.join("cert.pem"), files.join("key.pem"));
-    let proxyd = Proxyd::start(
-        kubo,
-        &format!("[tls]\ncert = \"{}\"\nkey = \"{}\"", cert.display(), key.display()),
-    );
+    let proxyd = Proxyd::start(kubo, &settings());
     let mut client = connect(&proxyd);
     let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {BODY}\r\n\r\n");
     client.write_all(head.as_bytes()).unwrap();
@@ -62,13 +62,29 @@ fn bodies_pass_both_ways_through_tls_and_the_end_is_clean() {
 }
 
 #[test]
+fn over_tls_a_cut_answer_ends_without_its_goodbye() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ] {
+        let (kubo, played) = upstream(1, move |_, kubo| {
+            kubo.head();
+            kubo.send(answer);
+        });
+        let proxyd = Proxyd::start(kubo, &settings());
+        let mut client = connect(&proxyd);
+        client.write_all(post("/").as_bytes()).unwrap();
+        let mut got = Vec::new();
+        let ended = client.read_to_end(&mut got);
+        assert!(ended.is_err(), "{}", String::from_utf8_lossy(&got));
+        played.join().unwrap();
+    }
+}
+
+#[test]
 fn a_client_without_tls_gets_nothing() {
-    let files = directory();
-    let (cert, key) = (files.join("cert.pem"), files.join("key.pem"));
-    let proxyd = Proxyd::start(
-        crate::stage::free_address(),
-        &format!("[tls]\ncert = \"{}\"\nkey = \"{}\"", cert.display(), key.display()),
-    );
+    let nobody = Place::reserve();
+    let proxyd = Proxyd::start(nobody.address, &settings());
     let mut client = proxyd.connect();
     client.send(post("/"));
     let mut answer = Vec::new();

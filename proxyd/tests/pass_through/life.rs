@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::stage::{Proxyd, always_ok, command, exit_code, free_address, post, upstream};
+use crate::stage::{Place, Proxyd, always_ok, command, exit_code, post, upstream};
 
 #[test]
 fn a_drain_finishes_what_is_under_way_and_closes_the_rest() {
@@ -101,6 +101,38 @@ fn a_stale_unix_socket_is_replaced_and_a_live_one_is_an_error() {
 }
 
 #[test]
+fn a_unix_socket_is_for_the_users_that_are_named() {
+    let us = nix::unistd::geteuid().as_raw();
+    for (uids, status) in [(vec![us], "200 OK"), (vec![us + 1], "403 Forbidden")] {
+        let proxyd = Proxyd::start(always_ok(), &format!("unix_uids = {uids:?}"));
+        let mut client = proxyd.connect_unix();
+        let request = "POST /api/v0/key/list HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+        // On TCP nobody's user is known.
+        let mut client = proxyd.connect();
+        client.send(post("/"));
+        assert!(client.head().starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[test]
+fn a_check_tells_what_a_rule_by_user_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("proxyd.toml");
+    std::fs::write(&file, "unix_uids = [1000]\n").unwrap();
+    let checked = command(&file).arg("--check").output().unwrap();
+    let words = String::from_utf8(checked.stderr).unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{words}");
+    assert!(
+        words.contains("PrivateUsers=no") && words.contains("peer-credentials.conf"),
+        "{words}"
+    );
+}
+
+#[test]
 fn mistakes_have_their_exit_codes() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("proxyd.toml");
@@ -115,7 +147,8 @@ fn mistakes_have_their_exit_codes() {
         run("[tls]\ncert = \"/nonexistent\"\nkey = \"/nonexistent\"", &["--check"]),
         Some(78)
     );
-    let taken = std::net::TcpListener::bind(free_address()).unwrap();
-    let port = taken.local_addr().unwrap().port();
+    let place = Place::reserve();
+    let _taken = std::net::TcpListener::bind(place.address).unwrap();
+    let port = place.address.port();
     assert_eq!(run(&format!("listen = [\"/ip4/127.0.0.1/tcp/{port}\"]"), &[]), Some(1));
 }

@@ -1,16 +1,18 @@
 //! proxyd on a free port, a scripted upstream behind it, and a raw client in front.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Nothing here takes longer, unless it hangs.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// Nothing here takes longer, on the slowest machine, unless it hangs.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// In the target of the question, whom Kubo admits, that proxyd asks on its own account.
 const PROBE: &str = "timeout=probe";
@@ -19,28 +21,40 @@ const PROBE: &str = "timeout=probe";
 pub(crate) struct Proxyd {
     child: Child,
     pub(crate) address: SocketAddr,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Proxyd {
-    /// Starts it before this upstream, with further lines of configuration.
+    /// Starts it before this upstream, with further lines of configuration. It listens on a port and
+    /// on a Unix socket.
     pub(crate) fn start(upstream: SocketAddr, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let address = free_address();
+        let place = Place::reserve();
+        let address = place.address;
         let config = format!(
-            "listen = [\"/ip4/127.0.0.1/tcp/{}\"]\nipfs = \"/ip4/127.0.0.1/tcp/{}\"\n{more}\n",
+            "listen = [\"/ip4/127.0.0.1/tcp/{}\", \"/unix{}\"]\n\
+             ipfs = \"/ip4/127.0.0.1/tcp/{}\"\n{more}\n",
             address.port(),
+            socket(directory.path()).display(),
             upstream.port()
         );
         let file = directory.path().join("proxyd.toml");
         std::fs::write(&file, config).unwrap();
         let child = spawn_ready(&file, &directory.path().join("notify.sock"));
-        Self { child, address, _directory: directory }
+        Self { child, address, directory, _place: place }
     }
 
     /// A client's connection to it.
     pub(crate) fn connect(&self) -> Client {
         Client::new(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// The same over its Unix socket.
+    pub(crate) fn connect_unix(&self) -> UnixStream {
+        let stream = UnixStream::connect(socket(self.directory.path())).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
     }
 
     /// Sends SIGTERM.
@@ -67,6 +81,10 @@ impl Drop for Proxyd {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn socket(directory: &Path) -> PathBuf {
+    directory.join("p.sock")
 }
 
 /// Starts the binary with this configuration file.
@@ -101,9 +119,34 @@ pub(crate) fn exit_code(child: &mut Child) -> Option<i32> {
     code
 }
 
-/// An address that was free a moment ago.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Ports below the kernel's range for outgoing connections, and apart from those of the other tests: a
+/// connection must not get the port of a daemon that is not there.
+const PORTS: std::ops::Range<u16> = 16_000..24_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// An address that nobody listens on, and that no other test gets.
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    _lock: File,
+}
+
+impl Place {
+    pub(crate) fn reserve() -> Self {
+        let count = u32::from(PORTS.end - PORTS.start);
+        // Processes start at different places, so that they rarely try each other's.
+        let offset = std::process::id().wrapping_mul(61);
+        let free = (0..count).find_map(|_| {
+            let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+            let port = PORTS.start + u16::try_from(offset.wrapping_add(step) % count).unwrap();
+            let name = format!("composite-proxyd-{port}.lock");
+            let lock = File::create(std::env::temp_dir().join(name)).ok()?;
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            let is_free = lock.try_lock().is_ok() && TcpListener::bind(address).is_ok();
+            is_free.then_some(Self { address, _lock: lock })
+        });
+        free.expect("a port is free")
+    }
 }
 
 /// Plays Kubo: `script` gets each connection, one after another, until it has played `count`.
@@ -228,7 +271,10 @@ impl Client {
 
     /// Whether the other side has ended, cleanly or not.
     pub(crate) fn has_ended(&mut self) -> bool {
-        !matches!(self.stream.read(&mut [0; 4096]), Ok(1..))
+        match self.stream.read(&mut [0; 4096]) {
+            Ok(count) => count == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
     }
 
     pub(crate) fn half_close(&self) {
