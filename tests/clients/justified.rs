@@ -32,13 +32,6 @@ const GC_ERRORS_AS_THEY_COME: &str = "expected 2, got 3\\nError: tester: garbage
 /// All of them; `MATRIX.md` numbers them from 1.
 pub(crate) const JUSTIFIED: &[Justified] = &[
     Justified {
-        client: "curl",
-        command: "pin/add",
-        call: "progress",
-        through: r#"Transfer-Encoding: chunked\n\n{\"Pins\":[\"bafkqaaa\"]}\n"}"#,
-        reason: "what the cluster holds already is not walked again, so there is no progress to tell",
-    },
-    Justified {
         client: "ipfs",
         command: "repo/gc",
         call: "over a broken block",

@@ -117,15 +117,21 @@ pub async fn dag_size(
     let attempt = "measure a DAG";
     let cid = cid.to_string();
     let query = [("arg", cid.as_str()), ("progress", "false"), ("offline", "true")];
-    let sizes = client.call_within(limit, attempt, "dag/stat", &query).await;
-    let sizes: DagSizes = match sizes {
+    // It streams, and a failure is a trailer.
+    let counted = async {
+        let mut lines = client.stream(attempt, "dag/stat", &query).await?;
+        lines.next::<DagSizes>().await
+    };
+    let counted = timeout(limit, counted).await.map_err(|_| client.stalled(attempt, limit))?;
+    let sizes = match counted {
         // Kubo divides by the size: of all DAGs only a lone empty block has none.
         Err(ConnectorError::Refused { message, .. }) if message.ends_with(NO_SIZE) => {
             return Ok((1, 0));
         }
-        sizes => sizes?,
+        counted => counted?,
     };
-    let size = sizes.dag_stats.first().map(|dag| (dag.num_blocks, dag.size));
+    let first = sizes.as_ref().and_then(|sizes| sizes.dag_stats.first());
+    let size = first.map(|dag| (dag.num_blocks, dag.size));
     let reason = "it names no DAG".to_owned();
     size.ok_or(ConnectorError::Unintelligible { attempt, reason })
 }

@@ -110,9 +110,17 @@ impl Chunks {
     /// # Errors
     /// [`ChunkError`] at the first byte that does not fit; the body cannot go on.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Step, ChunkError> {
+        match self.advance(bytes) {
+            (step, None) => Ok(step),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// The same, with what was good before a byte that does not fit.
+    fn advance(&mut self, bytes: &[u8]) -> (Step, Option<ChunkError>) {
         let mut at = 0;
         if let State::Broken(error) = self.state {
-            return Err(error);
+            return (Step { taken: 0, data: 0..0 }, Some(error));
         }
         while at < bytes.len() && self.state != State::Done {
             if self.state == State::Data {
@@ -122,18 +130,18 @@ impl Chunks {
                 if self.size == 0 {
                     self.state = State::DataCr;
                 }
-                return Ok(Step { taken: end, data: at..end });
+                return (Step { taken: end, data: at..end }, None);
             }
             match self.next(bytes[at]) {
                 Ok(state) => self.state = state,
                 Err(error) => {
                     self.state = State::Broken(error);
-                    return Err(error);
+                    return (Step { taken: at, data: at..at }, Some(error));
                 }
             }
             at += 1;
         }
-        Ok(Step { taken: at, data: at..at })
+        (Step { taken: at, data: at..at }, None)
     }
 
     /// Takes bytes up to the end of the input or of the body, and says how many.
@@ -147,14 +155,15 @@ impl Chunks {
         }
     }
 
-    /// Takes bytes up to the end of the input or of the body, or to the run in which one does not fit:
-    /// how many, and what is wrong with those behind them.
+    /// Takes bytes up to the end of the input or of the body, or up to one that does not fit: how many,
+    /// and what is wrong with that one.
     pub fn skip_good(&mut self, bytes: &[u8]) -> (usize, Option<ChunkError>) {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
-            match self.step(&bytes[at..]) {
-                Ok(step) => at += step.taken,
-                Err(error) => return (at, Some(error)),
+            let (step, fault) = self.advance(&bytes[at..]);
+            at += step.taken;
+            if fault.is_some() {
+                return (at, fault);
             }
         }
         (at, None)

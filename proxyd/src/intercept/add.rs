@@ -74,6 +74,10 @@ impl Added<'_> {
     /// A silent Kubo shows directories all the same. An empty one is known by its CID.
     fn is_shown_to_silent(&mut self, line: &[u8]) -> bool {
         let Ok(event) = serde_json::from_slice::<Event>(line) else { return true };
+        // Progress is no less told to the silent.
+        if event.hash.is_empty() {
+            return true;
+        }
         if let Some((parent, _)) = event.name.rsplit_once('/')
             && self.directories.len() < DIRECTORIES_MAX
         {

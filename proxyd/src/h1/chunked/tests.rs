@@ -124,3 +124,20 @@ fn nothing_is_read_past_a_byte_that_does_not_fit() {
     // Read anew, the digit before it would have made these a chunk.
     assert_eq!(chunks.step(b"1\r\na\r\n0\r\n\r\n"), Err(ChunkError::Size));
 }
+
+#[test]
+fn what_is_good_before_a_fault_is_told() {
+    for (body, good) in [
+        (&b"3\r\nabc\r\nzz"[..], 10),
+        (b"3\r\nabcde", 6),
+        (b"zz", 0),
+        (b"3\r\nabc\r\nfffffffffffffffff", 25),
+    ] {
+        let mut chunks = Chunks::default();
+        let (count, fault) = chunks.skip_good(body);
+        assert!(fault.is_some(), "{}", body.escape_ascii());
+        assert_eq!(count, good, "{}", body.escape_ascii());
+        // Whatever was broken, the example breaks a fresh body and the rest of this one.
+        assert!(Chunks::default().skip(fault.unwrap().example()).is_err());
+    }
+}
