@@ -36,8 +36,7 @@ fn connect(proxyd: &Proxyd) -> StreamOwned<ClientConnection, TcpStream> {
 fn bodies_pass_both_ways_through_tls_and_the_end_is_clean() {
     let (kubo, played) = upstream(1, |_, kubo| {
         kubo.head();
-        let mut body = vec![0; BODY];
-        kubo.stream.read_exact(&mut body).unwrap();
+        let body = kubo.exactly(BODY);
         kubo.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n"));
         kubo.send(&body);
         kubo.head();

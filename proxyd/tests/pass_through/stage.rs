@@ -243,6 +243,16 @@ impl Client {
         self.until("\r\n\r\n")
     }
 
+    /// So many bytes; some may have come with the head.
+    pub(crate) fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.held);
+        assert!(bytes.len() <= count, "more came than was awaited");
+        let at_hand = bytes.len();
+        bytes.resize(count, 0);
+        self.stream.read_exact(&mut bytes[at_hand..]).unwrap();
+        bytes
+    }
+
     /// Whether another request without a body came before the end.
     fn has_head(&mut self) -> bool {
         let mut byte = [0];
