@@ -146,9 +146,9 @@ impl Default for Config {
 
 /// The machine's name, as `hostname` prints it.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "clusterd".to_owned() } else { name.to_owned() }
+    // Not from /proc: the unit hides that part of it.
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "clusterd".to_owned())
 }
 
 /// Loads the file named on the command line, or the default one if it is there.

@@ -9,7 +9,8 @@ use clusterd_core::config::NodeConfig;
 use clusterd_core::node::Node;
 use clusterd_core::store::StoreError;
 use common::api::Scope;
-use common::lifecycle::{self, Signals, exit};
+use common::lifecycle::{self, Signals, Wish, exit};
+use common::messages;
 use hyper::header::HeaderValue;
 use multiaddr::Protocol;
 use thiserror::Error;
@@ -28,6 +29,7 @@ use crate::driver::{Driver, INPUTS_WAITING_MAX};
 use crate::effects::Outbox;
 use crate::identity::{self, Identity, IdentityError};
 use crate::ipfs::client::Client;
+use crate::reload::Reload;
 use crate::seams::KuboSeam;
 use crate::sockets::{Inherited, Socket, SocketError};
 use crate::store::FjallStore;
@@ -82,7 +84,11 @@ impl DaemonError {
 ///
 /// # Errors
 /// [`DaemonError`] when it cannot start.
-pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonError> {
+pub async fn run(
+    config: Config,
+    mut inherited: Inherited,
+    mut reload: Reload,
+) -> Result<(), DaemonError> {
     let system = |attempt| move |source| DaemonError::System { attempt, source };
     let mut signals = Signals::new().map_err(system("listen to signals"))?;
     // With a handler a write past a file size limit fails like one on a full volume; without one it kills.
@@ -106,7 +112,9 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), DaemonE
     }
     tracing::info!(peer = %identity.peer, "ready");
     lifecycle::ready("ready");
-    signals.stop().await;
+    while signals.next().await == Wish::Reload {
+        reload.reload();
+    }
     lifecycle::stopping("finishing calls");
     stop.send_replace(true);
     while serving.join_next().await.is_some() {}
@@ -208,7 +216,10 @@ fn learn_id(kubo: &Arc<dyn Kubo>) {
     let kubo = Arc::clone(kubo);
     tokio::spawn(async move {
         if let Err(error) = kubo.id().await {
-            tracing::warn!(%error, "ipfs does not answer yet; pins are accepted and wait for it");
+            tracing::warn!(
+                name: messages::KUBO_AWAY, %error,
+                "ipfs does not answer yet; pins are accepted and wait for it"
+            );
         }
     });
 }

@@ -9,6 +9,7 @@ use clusterd_core::input::{Input, WaiterId};
 use clusterd_core::node::Node;
 use clusterd_core::store::StoreError;
 use common::lifecycle::{self, Watchdog};
+use common::messages;
 use common::status::PinStatus;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -19,6 +20,7 @@ use crate::api::stored;
 use crate::clock;
 use crate::effects::Outbox;
 use crate::store::{FjallStore, Housekeeper};
+use crate::story;
 
 /// At this many waiting inputs those who bring more wait; none is dropped.
 pub const INPUTS_WAITING_MAX: usize = 256;
@@ -139,6 +141,7 @@ impl Driver {
         let now = clock::now();
         let mut effects = Vec::new();
         for input in batch {
+            story::asked(&input);
             effects.append(&mut self.node.handle(input, now)?);
         }
         self.node.commit()?;
@@ -159,7 +162,10 @@ impl Driver {
             }
             Err(error) => {
                 if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-                    tracing::error!(%error, "changes cannot be stored and are refused");
+                    tracing::error!(
+                        name: messages::UNSTORABLE, %error,
+                        "changes cannot be stored and are refused"
+                    );
                     state.told = Some(Instant::now());
                 }
                 for waiter in waiters {
@@ -199,7 +205,7 @@ impl Driver {
             && self.housekeeper.is_due()
             && let Err(error) = self.housekeeper.shrink()
         {
-            tracing::error!(%error, "cannot tidy the store up");
+            tracing::error!(name: messages::UNTIDY, %error, "cannot tidy the store up");
         }
         self.show(state);
     }

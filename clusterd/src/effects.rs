@@ -19,6 +19,7 @@ use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
+use crate::story;
 
 /// A living Kubo says who it is in this time, however busy it is.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,7 +64,8 @@ impl Outbox {
             }
             Effect::IpfsUnpin { op, cid } => {
                 let (kubo, limit) = (self.kubo.clone(), self.pin_timeout);
-                self.start(op, cid, async move { pin::unpin(&kubo, &cid, limit).await });
+                let work = async move { pin::unpin(&kubo, &cid, limit).await };
+                self.start(op, cid, story::LET_GO, work);
             }
             Effect::IpfsCancel { op } => self.cancel(op),
             Effect::IpfsProbe => self.probe(),
@@ -88,7 +90,7 @@ impl Outbox {
         let (kubo, limit) = (self.kubo.clone(), self.pin_timeout);
         let inputs = self.inputs.clone();
         let cid = order.cid;
-        self.start(op, cid, async move {
+        self.start(op, cid, story::HELD, async move {
             let progress = |nodes, bytes| {
                 let sent = inputs.send(Input::IpfsProgress { op, nodes, bytes });
                 // An error means that the daemon is ending.
@@ -102,6 +104,7 @@ impl Outbox {
         &self,
         op: OpId,
         cid: Cid,
+        done: &'static str,
         work: impl Future<Output = Result<(), ConnectorError>> + Send + 'static,
     ) {
         let mut operations = self.operations();
@@ -113,6 +116,7 @@ impl Outbox {
                 drop(before.await);
             }
             let outcome = work.await.map_err(failure);
+            story::ended(&cid, done, &outcome);
             locked(&all).running.remove(&op);
             // An error means that the daemon is ending.
             drop(inputs.send(Input::IpfsEnded { op, outcome }).await);

@@ -20,6 +20,9 @@ const SECRET_BYTES: usize = 32;
 /// The file with the secret, in the credentials directory or in the state directory.
 const SECRET_FILE: &str = "cluster-secret";
 
+/// What the unit puts into a credential for which there is no file (`SetCredential=`).
+const NOT_GIVEN: &str = "none";
+
 /// The identity or the secret cannot be used.
 #[derive(Debug, Error)]
 pub enum IdentityError {
@@ -43,8 +46,10 @@ pub enum IdentityError {
     },
     /// There is no secret.
     #[error(
-        "there is no cluster secret: make one with\n  od -vN 32 -An -tx1 /dev/urandom | tr -d ' \\n' > {}\n  chmod 600 {}\n(another peer of the same cluster must have the same one), or give it as the credential cluster-secret",
-        path.display(), path.display()
+        "there is no cluster secret: begin a new cluster with `clusterdctl init`, or join one with `clusterdctl join`; \
+         by hand, put 64 hex digits into {} (mode 0600, the same on every peer), \
+         or give them as the credential cluster-secret",
+        path.display()
     )]
     NoSecret {
         /// Where it was looked for last.
@@ -153,6 +158,7 @@ pub fn load_secret(state: &Path) -> Result<ClusterSecret, IdentityError> {
     let own = state.join(SECRET_FILE);
     for path in credential.iter().chain([&own]) {
         match read(path) {
+            Ok(text) if text.trim() == NOT_GIVEN => {}
             Ok(text) => {
                 return decode_secret(&text)
                     .ok_or_else(|| IdentityError::BadSecret { path: path.clone() });
@@ -180,6 +186,7 @@ pub fn load_ipfs_authorization() -> Result<Option<String>, IdentityError> {
         return Ok(None);
     };
     match read(&path) {
+        Ok(text) if text.trim() == NOT_GIVEN => Ok(None),
         Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(IdentityError::File { attempt: "read", path, source }),
@@ -226,7 +233,9 @@ mod tests {
     fn without_a_secret_the_message_says_how_to_make_one() {
         let state = tempfile::tempdir().unwrap();
         let words = load_secret(state.path()).err().unwrap().to_string();
-        assert!(words.contains("/dev/urandom") && words.contains("cluster-secret"), "{words}");
+        assert!(words.contains("clusterdctl join") && words.contains("cluster-secret"), "{words}");
+        std::fs::write(state.path().join("cluster-secret"), "none").unwrap();
+        assert!(matches!(load_secret(state.path()), Err(IdentityError::NoSecret { .. })));
         std::fs::write(state.path().join("cluster-secret"), "zz").unwrap();
         assert!(load_secret(state.path()).err().unwrap().to_string().contains("64 hex digits"));
         std::fs::write(state.path().join("cluster-secret"), format!("{}\n", "aB".repeat(32)))

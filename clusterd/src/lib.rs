@@ -10,6 +10,8 @@ pub mod driver;
 pub mod effects;
 pub mod identity;
 pub mod ipfs;
+pub mod reload;
 pub mod seams;
 pub mod sockets;
 pub mod store;
+pub mod story;

@@ -16,6 +16,8 @@ pub mod kubo;
 pub mod lifecycle;
 #[cfg(feature = "io")]
 pub mod log;
+#[cfg(feature = "io")]
+pub mod messages;
 pub mod pin;
 #[cfg(feature = "io")]
 pub mod shipped;

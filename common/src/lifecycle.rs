@@ -35,6 +35,23 @@ pub fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);
 }
 
+/// Asks the daemon with this process id to read its configuration again.
+///
+/// # Errors
+/// When there is no such process, or it is another user's.
+pub fn ask_to_reload(pid: i32) -> std::io::Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    Ok(kill(nix::unistd::Pid::from_raw(pid), Signal::SIGHUP)?)
+}
+
+/// Says that the configuration is read again; [`ready`] ends it.
+pub fn reloading() {
+    let mut states = vec![NotifyState::Reloading];
+    // Type=notify-reload wants the time; Type=notify does without.
+    states.extend(NotifyState::monotonic_usec_now().ok());
+    tell(&states);
+}
+
 /// Says that the daemon has begun to stop.
 pub fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
@@ -73,11 +90,21 @@ impl Watchdog {
     }
 }
 
+/// What a signal asks of a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// SIGTERM or SIGINT: end.
+    Stop,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
 /// The signals that a daemon heeds.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -89,14 +116,17 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for SIGTERM or SIGINT. Cancel-safe.
-    pub async fn stop(&mut self) {
+    /// Waits for the next signal. Cancel-safe.
+    pub async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            biased;
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
         }
     }
 }

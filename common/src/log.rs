@@ -7,9 +7,12 @@
 use std::os::unix::fs::MetadataExt;
 
 use serde::Deserialize;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
+
+use crate::messages;
 
 /// Where log lines go, and in which form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -53,12 +56,21 @@ impl Level {
 /// Libraries whose failures come back as errors, which we tell in words of our own.
 const LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
 
-/// Starts logging, once in a program. Where the journal cannot be reached, text is used.
-pub fn init(format: Format, level: Level) {
-    let mut filter = Targets::new().with_default(level.filter());
-    if level < Level::Debug {
-        filter = filter.with_targets(LIBRARIES.map(|library| (library, LevelFilter::OFF)));
+/// Changes the level of a log that runs already.
+#[derive(Debug, Clone)]
+pub struct Volume(reload::Handle<Targets, Registry>);
+
+impl Volume {
+    /// From now on messages of this level and graver ones are logged.
+    pub fn set(&self, level: Level) {
+        // The log ends with the process, so it is there.
+        drop(self.0.reload(filter(level)));
     }
+}
+
+/// Starts logging, once in a program. Where the journal cannot be reached, text is used.
+pub fn init(format: Format, level: Level) -> Volume {
+    let (filter, volume) = reload::Layer::new(filter(level));
     let registry = tracing_subscriber::registry().with(filter);
     let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     match (format, journal(format)) {
@@ -66,12 +78,47 @@ pub fn init(format: Format, level: Level) {
         (Format::Json, _) => registry.with(text.json().flatten_event(true)).init(),
         (Format::Auto | Format::Text, _) => registry.with(text.with_ansi(false)).init(),
     }
+    Volume(volume)
 }
 
-fn journal(format: Format) -> Option<tracing_journald::Layer> {
+/// Says on standard error, before the log is open, what keeps a daemon from running. The journal
+/// takes each line as an error.
+pub fn complain(error: &dyn std::error::Error) {
+    use std::io::Write;
+    // Source: sd-daemon(3), SD_ERR.
+    let mark = if stderr_is_journal() { "<3>" } else { "" };
+    let lines: String = error.to_string().lines().map(|line| format!("{mark}{line}\n")).collect();
+    // Nothing is left to do when nobody can read it.
+    drop(std::io::stderr().write_all(lines.as_bytes()));
+}
+
+fn filter(level: Level) -> Targets {
+    let filter = Targets::new().with_default(level.filter());
+    if level < Level::Debug {
+        return filter.with_targets(LIBRARIES.map(|library| (library, LevelFilter::OFF)));
+    }
+    filter
+}
+
+/// The way to the journal, if standard error leads there: one for all lines that have no id, and one
+/// for each id, as an id is the same on all lines that go the same way.
+fn journal<S>(format: Format) -> Option<Vec<Box<dyn Layer<S> + Send + Sync>>>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
     if format != Format::Auto || !stderr_is_journal() {
         return None;
     }
+    let plain = way()?.with_filter(filter_fn(|event| !messages::has_id(event.name())));
+    let mut ways = vec![plain.boxed()];
+    for (name, id) in messages::IDS {
+        let marked = way()?.with_custom_fields([("MESSAGE_ID", id)]);
+        ways.push(marked.with_filter(filter_fn(move |event| event.name() == name)).boxed());
+    }
+    Some(ways)
+}
+
+fn way() -> Option<tracing_journald::Layer> {
     let priorities = tracing_journald::PriorityMappings {
         // The default maps info to "notice"; ours keeps the words of both sides the same.
         info: tracing_journald::Priority::Informational,

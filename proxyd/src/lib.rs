@@ -5,6 +5,7 @@
 pub mod buffer;
 pub mod cluster;
 pub mod config;
+pub mod confine;
 pub mod dispatch;
 pub mod exchange;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub mod h1;
 pub mod headers;
 pub mod intercept;
 pub mod relay;
+pub mod reload;
 pub mod reply;
 pub mod roots;
 pub mod run;

@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use common::args::DaemonArgs;
+use common::args;
 
 fn main() {
-    let args = DaemonArgs::parse_or_exit(
+    let args = args::parse_or_exit(
         "proxyd",
         "Speaks the Kubo RPC to clients; sends pinning and adding to clusterd",
         env!("CARGO_PKG_VERSION"),

@@ -7,23 +7,29 @@ use std::time::Duration;
 use common::activation::{self, ActivationError, Handed, Listener};
 use common::args::DaemonArgs;
 use common::config::ConfigError;
-use common::lifecycle::{self, Signals, Watchdog, exit};
-use common::log;
+use common::lifecycle::{self, Signals, Watchdog, Wish, exit};
+use common::{log, messages};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Wait};
+use crate::confine::confine;
 use crate::guard::credential::{self, CredentialError};
 use crate::guard::users::UsersError;
 use crate::intercept::Context;
+use crate::reload::Reload;
 use crate::server::{self, House, ListenError, Worker};
 use crate::tls::{Tls, TlsError};
+use crate::upstream::address::Address;
 
 /// Name of the sockets in the socket unit.
 const SOCKET_NAME: &str = "listen";
 /// systemd waits for us past the drain: time to write the last log lines.
 const STOP_RESERVE: Duration = Duration::from_secs(5);
+
+/// Without a watchdog there is nothing to feed, and the loop may sleep.
+const NO_WATCHDOG: Duration = Duration::from_secs(3600);
 
 /// The client's and the one to Kubo or clusterd.
 const DESCRIPTORS_A_CONNECTION: usize = 2;
@@ -69,19 +75,26 @@ impl RunError {
 /// Runs proxyd to its end and gives its exit code.
 #[must_use]
 pub fn run(args: &DaemonArgs) -> i32 {
+    if let Some(pid) = args.reload {
+        return match lifecycle::ask_to_reload(pid) {
+            Ok(()) => exit::OK,
+            Err(error) => complain(&RunError::Start(error)),
+        };
+    }
     // Until the configuration is read the log has its default form.
     let config = match Config::load(args.config.as_deref()) {
         Ok(config) => config,
-        Err(error) => return complain(&error.into()),
+        Err(error) => return complain(&RunError::Config(error)),
     };
     if args.check {
         return check(&config);
     }
-    log::init(config.log_format, config.log_level);
-    match serve(config) {
+    let volume = log::init(config.log_format, config.log_level);
+    let reload = Reload::new(args.config.clone(), volume, &config);
+    match serve(config, reload) {
         Ok(()) => exit::OK,
         Err(error) => {
-            tracing::error!(%error, "proxyd cannot run");
+            tracing::error!(name: messages::CANNOT_START, %error, "proxyd cannot run");
             error.exit_code()
         }
     }
@@ -108,15 +121,16 @@ fn note(words: &str) {
     eprintln!("{words}");
 }
 
-#[expect(clippy::print_stderr, reason = "there is no log yet, and a report has many lines")]
+/// There is no log yet, and a report has many lines.
 fn complain(error: &RunError) -> i32 {
-    eprintln!("{error}");
+    log::complain(error);
     error.exit_code()
 }
 
-fn serve(mut config: Config) -> Result<(), RunError> {
+fn serve(mut config: Config, mut reload: Reload) -> Result<(), RunError> {
     let tls = load_tls(&config)?;
     config.unix_users.check()?;
+    reload.renews(tls.clone());
     let context = Context::new(
         &config.cluster,
         config.wait == Wait::Accepted,
@@ -126,6 +140,10 @@ fn serve(mut config: Config) -> Result<(), RunError> {
     // First of all, before other descriptors take these numbers.
     let listeners = listeners(activation::take()?, &config)?;
     fit_to_descriptors(&mut config);
+    // Before there are threads: they inherit it.
+    if let Err(error) = confine(matches!(config.ipfs, Address::Name { .. })) {
+        tracing::warn!(%error, "proxyd runs with the limits of its unit alone");
+    }
     let config = Arc::new(config);
     let house = House::new();
     let runtime = runtime()?;
@@ -144,10 +162,10 @@ fn serve(mut config: Config) -> Result<(), RunError> {
         })?);
     }
     let worker = Worker::new(Arc::clone(&config), Arc::clone(&house), context);
-    announce(&listeners, &config);
+    let listening = announce(&listeners, &config);
     runtime.block_on(async {
         let stop = async {
-            wait_for_stop(&mut signals).await;
+            wait_for_stop(&mut signals, &mut reload, &listening).await;
             tracing::info!(count = house.connections(), "draining");
             lifecycle::stopping("draining");
             lifecycle::extend_timeout(config.drain + STOP_RESERVE);
@@ -163,16 +181,21 @@ fn serve(mut config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Waits for a signal and feeds the watchdog meanwhile, from the loop that serves.
-async fn wait_for_stop(signals: &mut Signals) {
-    let Some(watchdog) = Watchdog::from_environment() else {
-        return signals.stop().await;
-    };
-    let mut feeding = tokio::time::interval(watchdog.every());
+/// Waits for the signal to stop; feeds the watchdog meanwhile, from the loop that serves.
+async fn wait_for_stop(signals: &mut Signals, reload: &mut Reload, status: &str) {
+    let watchdog = Watchdog::from_environment();
+    let mut feeding = tokio::time::interval(watchdog.map_or(NO_WATCHDOG, Watchdog::every));
     loop {
         tokio::select! {
-            () = signals.stop() => return,
-            _ = feeding.tick() => watchdog.feed(),
+            wish = signals.next() => match wish {
+                Wish::Stop => return,
+                Wish::Reload => reload.reload(status),
+            },
+            _ = feeding.tick() => {
+                if let Some(watchdog) = watchdog {
+                    watchdog.feed();
+                }
+            }
         }
     }
 }
@@ -215,11 +238,14 @@ fn listeners(handed: Vec<Handed>, config: &Config) -> Result<Vec<Listener>, RunE
     Ok(listeners)
 }
 
-fn announce(listeners: &[Listener], config: &Config) {
+/// Gives the line that `systemctl status` shows.
+fn announce(listeners: &[Listener], config: &Config) -> String {
     for address in listeners.iter().filter_map(server::address_of) {
         tracing::info!(%address, "listening");
     }
-    lifecycle::ready(&format!("passing through to Kubo at {}", config.ipfs));
+    let status = format!("passing through to Kubo at {}", config.ipfs);
+    lifecycle::ready(&status);
+    status
 }
 
 /// Raises the soft limit of open files, and lowers `connections_max` to what the hard one allows.
@@ -236,7 +262,10 @@ fn fit_to_descriptors(config: &mut Config) {
     };
     let affordable = (limit.saturating_sub(DESCRIPTORS_OWN) / DESCRIPTORS_A_CONNECTION).max(1);
     if affordable < config.connections_max {
-        tracing::warn!(count = affordable, "connections_max lowered to the limit of open files");
+        tracing::warn!(
+            name: messages::FEW_DESCRIPTORS, count = affordable,
+            "connections_max lowered to the limit of open files"
+        );
         config.connections_max = affordable;
     }
 }

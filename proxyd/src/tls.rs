@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
@@ -34,9 +34,9 @@ pub enum TlsError {
     Unfit(#[from] rustls::Error),
 }
 
-/// Certificate and key, ready for handshakes.
+/// Certificate and key, ready for handshakes; clones share them.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<RwLock<TlsAcceptor>>);
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,25 +51,39 @@ impl Tls {
     /// # Errors
     /// [`TlsError`] when a file cannot be read or they do not fit.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let unreadable = |what, path: &Path| {
-            let path = path.to_owned();
-            move |source| TlsError::Unreadable { what, path, source }
-        };
-        let (certificate, key) = (credential(certificate), credential(key));
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
-            .and_then(Iterator::collect)
-            .map_err(unreadable("certificate", &certificate))?;
-        let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable("key", &key))?;
-        let mut config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self(Arc::new(RwLock::new(acceptor(certificate, key)?))))
+    }
+
+    /// Loads them again, for handshakes from now on. Those that cannot be used change nothing.
+    ///
+    /// # Errors
+    /// As [`Tls::load`].
+    pub fn renew(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
+        let renewed = acceptor(certificate, key)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
     }
 
     /// Shakes hands.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        tokio::time::timeout(HANDSHAKE_MAX, self.0.accept(stream)).await?
+        let acceptor = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await?
     }
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+    let unreadable = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| TlsError::Unreadable { what, path, source }
+    };
+    let (certificate, key) = (credential(certificate), credential(key));
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
+        .and_then(Iterator::collect)
+        .map_err(unreadable("certificate", &certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&key).map_err(unreadable("key", &key))?;
+    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn credential(path: &Path) -> PathBuf {

@@ -151,7 +151,12 @@ impl Upstream {
     fn note(&self, error: Option<&UpstreamError>) {
         let was_away = self.is_away.swap(error.is_some(), Ordering::Relaxed);
         match error {
-            Some(error) if !was_away => tracing::warn!(%error, "requests cannot be passed on"),
+            Some(error) if !was_away => {
+                tracing::warn!(
+                    name: common::messages::KUBO_AWAY, %error,
+                    "requests cannot be passed on"
+                );
+            }
             None if was_away => tracing::info!(address = %self.address, "Kubo is back"),
             Some(_) | None => {}
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs};
+pub(super) use super::setup_args::{InviteArgs, JoinArgs, SetupArgs};
 
 /// Shows and changes an IPFS cluster through the clusterd of this machine.
 #[derive(Debug, Parser)]
@@ -25,7 +26,7 @@ Exit codes:
   1    not done; standard error says why
   2    clusterd answered, but a pin asked for is not there or not held by enough peers
   64   the command line is wrong
-  65   a record of an import has a fault; standard error names the line
+  65   a record of an import, or an invitation, has a fault; standard error names it
   69   clusterd cannot be reached, or broke off
   77   no permission to use the socket
   78   `check` found a fault in a configuration
@@ -87,6 +88,19 @@ pub(super) enum Command {
     ///
     /// Runs clusterd --check, or proxyd --check. Without a file the installed ones are checked.
     Check(CheckArgs),
+    /// Make identity and secret of a new peer, where they are missing
+    ///
+    /// The packages do it at the first installation. An instance (-i NAME) needs it once, unless it joins.
+    Init(SetupArgs),
+    /// Print what the next machine needs to join the cluster, as text for `join`
+    ///
+    /// The text holds the cluster's secret: hand it over on a safe way, such as
+    /// clusterdctl invite | ssh NEW sudo clusterdctl join
+    Invite(InviteArgs),
+    /// Join a cluster with the text of `invite` on standard input, before the first start
+    ///
+    /// Writes the secret and the addresses of the peers into the state directory.
+    Join(JoinArgs),
     /// Show the versions of this program and of clusterd
     Version,
     /// Write man pages or shell completions

@@ -82,7 +82,7 @@ fn run(daemon: Daemon, program: Option<PathBuf>, file: Option<&Path>) -> Result<
 }
 
 /// The daemon beside this program, else in the search path.
-fn program(daemon: Daemon) -> Option<PathBuf> {
+pub(super) fn program(daemon: Daemon) -> Option<PathBuf> {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();

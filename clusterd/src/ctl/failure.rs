@@ -21,7 +21,7 @@ pub(super) mod code {
     pub(crate) const NOT_PINNED: u8 = 2;
     /// The command line is wrong.
     pub(crate) const USAGE: u8 = 64;
-    /// The records to take in have a fault.
+    /// The records to take in, or an invitation, have a fault.
     pub(crate) const BAD_DATA: u8 = 65;
     /// clusterd cannot be reached, or broke off.
     pub(crate) const UNREACHABLE: u8 = 69;
@@ -88,6 +88,12 @@ pub(super) enum Failure {
         /// What is durable.
         counts: ImportCounts,
     },
+    /// A text that is no invitation.
+    #[error("this is no invitation to a cluster: {0}")]
+    Invitation(String),
+    /// A peer cannot be set up like this.
+    #[error("{0}")]
+    Setup(String),
     /// Ctrl-C; what goes on without us.
     #[error("{0}")]
     Interrupted(String),
@@ -114,7 +120,7 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::ReaderGone => code::OK,
-            Self::System { .. } | Self::File { .. } => code::FAILED,
+            Self::System { .. } | Self::File { .. } | Self::Setup(_) => code::FAILED,
             Self::Usage(_) => code::USAGE,
             // A Go peer gives no reason, but a status.
             Self::Call(ClientError::Refused(error)) if error.status == 404 => code::NOT_PINNED,
@@ -142,7 +148,7 @@ impl Failure {
             | Self::Silent { .. }
             | Self::CutOff(_) => code::UNREACHABLE,
             Self::NotPinned(_) => code::NOT_PINNED,
-            Self::BadRecord { .. } => code::BAD_DATA,
+            Self::BadRecord { .. } | Self::Invitation(_) => code::BAD_DATA,
             Self::Interrupted(_) => code::INTERRUPTED,
         }
     }

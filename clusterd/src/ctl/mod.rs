@@ -15,6 +15,8 @@ mod peers;
 mod pin_args;
 mod pins;
 mod render;
+mod setup;
+mod setup_args;
 mod status;
 mod summary;
 mod wait;
@@ -93,6 +95,9 @@ async fn dispatch(
         },
         Command::Adopt(args) => adopt::adopt(connection, &args, out).await,
         Command::Check(args) => check::check(connection.instance(), &args),
+        Command::Init(args) => setup::init(connection.instance(), &args, out),
+        Command::Invite(args) => setup::invite(connection, &args, out).await,
+        Command::Join(args) => setup::join(connection.instance(), &args, out),
         Command::Generate { command } => generate::generate(&command),
     }
 }

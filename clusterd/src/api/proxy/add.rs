@@ -234,7 +234,10 @@ async fn let_go(room: &Room, cid: Cid) {
     if matches!(room.record(&cid).await, Ok(None))
         && let Err(error) = room.kubo.unpin(cid).await
     {
-        tracing::warn!(%cid, %error, "a local pin stays that the cluster does not know");
+        tracing::warn!(
+            name: common::messages::STRAY_PIN, %cid, %error,
+            "a local pin stays that the cluster does not know"
+        );
     }
 }
 

@@ -1,0 +1,55 @@
+//! Log lines that need an operator: each has an id in the journal, and an explanation in the catalog.
+//!
+//! A line is given its id by the name of its event: `tracing::error!(name: messages::UNSTORABLE, …)`.
+//! `journalctl -x` shows the explanation from `systemd/composite.catalog`.
+
+/// A daemon ends, or does not start.
+pub const CANNOT_START: &str = "daemon-cannot-run";
+/// clusterd cannot write its state and refuses changes.
+pub const UNSTORABLE: &str = "changes-refused";
+/// clusterd cannot tidy its store up: it grows.
+pub const UNTIDY: &str = "store-untidy";
+/// Kubo does not answer.
+pub const KUBO_AWAY: &str = "kubo-away";
+/// Kubo holds a pin that the cluster does not know.
+pub const STRAY_PIN: &str = "stray-pin";
+/// The limit of open files is too low for the configured connections.
+pub const FEW_DESCRIPTORS: &str = "few-descriptors";
+/// A reload was refused, as the configuration has faults.
+pub const NOT_RELOADED: &str = "not-reloaded";
+
+/// The name of each such event and its id, 128 bits in hexadecimal digits. An id never changes its meaning.
+/// Source: systemd.journal-fields(7), `MESSAGE_ID`.
+pub const IDS: [(&str, &str); 7] = [
+    (CANNOT_START, "6513270e269e0d37f2a74de452e6b438"),
+    (UNSTORABLE, "d23f0824128b2f330c5c7fd0a6a3a450"),
+    (UNTIDY, "9531985d5d9dc9f81818e811892f902b"),
+    (KUBO_AWAY, "36f675cc81e74ef5e8e25d940ed90475"),
+    (STRAY_PIN, "6b0d549b6f03675a1600a35a099950d8"),
+    (FEW_DESCRIPTORS, "8d116ece1738f7d93d9c172411e20b8f"),
+    (NOT_RELOADED, "90c192cfd3ac94af0f21ddb66cad4a26"),
+];
+
+/// Whether an event of this name has an id.
+#[must_use]
+pub fn has_id(name: &str) -> bool {
+    IDS.iter().any(|(known, _)| *known == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CATALOG: &str = include_str!("../../systemd/composite.catalog");
+
+    #[test]
+    fn every_id_is_explained_in_the_catalog_and_no_other_one() {
+        let explained: Vec<&str> =
+            CATALOG.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
+        assert_eq!(explained, IDS.map(|(_, id)| id));
+        for (at, (name, id)) in IDS.iter().enumerate() {
+            assert_eq!(id.len(), 32, "{name}");
+            assert!(IDS[..at].iter().all(|(other, used)| other != name && used != id), "{name}");
+        }
+    }
+}
