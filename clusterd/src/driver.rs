@@ -141,7 +141,7 @@ impl Driver {
         for input in batch {
             effects.append(&mut self.node.handle(input, now)?);
         }
-        self.node.commit()?;
+        effects.append(&mut self.node.commit()?);
         Ok(effects)
     }
 
@@ -279,6 +279,10 @@ fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::IpfsProbed { .. }
         | Input::Audited { .. }
         | Input::AuditEnded { .. }
+        | Input::HeadsSeen { .. }
+        | Input::BlockFetched { .. }
+        | Input::BlockFailed { .. }
+        | Input::PeerCame
         | Input::Tick => None,
     }
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod asked;
 mod behaviour;
+mod chance;
 mod kubo;
 mod queue;
 mod random;
