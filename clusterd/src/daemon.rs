@@ -227,12 +227,12 @@ fn learn_id(kubo: &Arc<dyn Kubo>) {
 fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     NodeConfig {
-        peer: identity.peer,
         replication: config.replication,
         pins_running_max: config.tracker.pins_running_max,
         retry_after: millis(config.tracker.retry_after),
         retry_after_max: millis(config.tracker.retry_after_max),
         audit_every: millis(config.tracker.audit_every),
+        ..NodeConfig::new(identity.peer)
     }
 }
 

@@ -144,7 +144,7 @@ impl Driver {
             story::asked(&input);
             effects.append(&mut self.node.handle(input, now)?);
         }
-        self.node.commit()?;
+        effects.append(&mut self.node.commit()?);
         Ok(effects)
     }
 
@@ -285,6 +285,10 @@ fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::IpfsProbed { .. }
         | Input::Audited { .. }
         | Input::AuditEnded { .. }
+        | Input::HeadsSeen { .. }
+        | Input::BlockFetched { .. }
+        | Input::BlockFailed { .. }
+        | Input::PeerCame
         | Input::Tick => None,
     }
 }

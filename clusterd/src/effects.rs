@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clusterd_core::effect::Effect;
 use clusterd_core::input::{Input, IpfsFailure, OpId};
+use clusterd_core::pinset::codec::BlockId;
 use common::ids::Cid;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -70,6 +71,9 @@ impl Outbox {
             Effect::IpfsCancel { op } => self.cancel(op),
             Effect::IpfsProbe => self.probe(),
             Effect::IpfsAudit => self.audit(),
+            Effect::FetchBlock { id } => self.fail_block(id),
+            // Nobody is connected yet.
+            Effect::Broadcast { .. } => {}
         }
     }
 
@@ -138,6 +142,14 @@ impl Outbox {
         self.runtime.spawn(async move {
             let alive = repo::id(&kubo, PROBE_TIMEOUT).await.is_ok();
             drop(inputs.send(Input::IpfsProbed { alive }).await);
+        });
+    }
+
+    /// Nobody is connected who could have it.
+    fn fail_block(&self, id: BlockId) {
+        let inputs = self.inputs.clone();
+        self.runtime.spawn(async move {
+            drop(inputs.send(Input::BlockFailed { id }).await);
         });
     }
 

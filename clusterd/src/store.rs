@@ -145,6 +145,15 @@ impl Store for FjallStore {
         Ok(self.read(value)?.map(|value| value.to_vec()))
     }
 
+    fn has(&self, space: Space, key: &[u8]) -> Result<bool, StoreError> {
+        if let Some(change) = self.batch.get(space, key) {
+            return Ok(change.is_some());
+        }
+        self.read(|engine| {
+            engine.space(space).contains_key(key).map_err(|error| describe("read", &error))
+        })
+    }
+
     fn scan(
         &self,
         space: Space,

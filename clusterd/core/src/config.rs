@@ -18,6 +18,12 @@ pub struct NodeConfig {
     pub retry_after_max: u64,
     /// Time between two readings of Kubo's whole list.
     pub audit_every: u64,
+    /// Mean time between two announcements of the heads; each lasts up to 30 % less or more.
+    pub rebroadcast_every: u64,
+    /// How long changes are collected before they become a block; 0 for not at all.
+    pub batch_age: u64,
+    /// At so many changes a block is made sooner.
+    pub batch_pins: usize,
 }
 
 impl NodeConfig {
@@ -32,6 +38,10 @@ impl NodeConfig {
             retry_after: 30_000,
             retry_after_max: 3_600_000,
             audit_every: 12 * 3_600_000,
+            // Go's; a peer that missed a change hears of it within two of these.
+            rebroadcast_every: 60_000,
+            batch_age: 0,
+            batch_pins: 5000,
         }
     }
 }

@@ -7,6 +7,7 @@ use multiaddr::Multiaddr;
 use thiserror::Error;
 
 use crate::input::{OpId, Time, WaiterId};
+use crate::pinset::codec::BlockId;
 
 /// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -195,4 +196,15 @@ pub enum Effect {
     IpfsProbe,
     /// Read Kubo's whole list of pins; ends with [`crate::input::Input::AuditEnded`].
     IpfsAudit,
+    /// Get a block from any peer; ends with exactly one [`crate::input::Input::BlockFetched`] or
+    /// [`crate::input::Input::BlockFailed`], within the owner's time limit.
+    FetchBlock {
+        /// Which block.
+        id: BlockId,
+    },
+    /// Tell all peers that these are heads. They are durable and can be served.
+    Broadcast {
+        /// Blocks without successor.
+        heads: Vec<BlockId>,
+    },
 }

@@ -11,6 +11,8 @@ pub mod config;
 pub mod counts;
 pub mod effect;
 pub mod input;
+#[doc(hidden)]
+pub mod mutant;
 pub mod node;
 pub mod pinset;
 mod row;

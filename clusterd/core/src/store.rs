@@ -23,11 +23,13 @@ pub enum Space {
     Queue,
     /// Ids of recent changes, so that a repeated one is recognised.
     Requests,
+    /// Blocks that merged ones link to and that are not here yet.
+    Wanted,
 }
 
 impl Space {
     /// Every space, in a fixed order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meta,
         Self::Blocks,
         Self::Heads,
@@ -36,6 +38,7 @@ impl Space {
         Self::Unsettled,
         Self::Queue,
         Self::Requests,
+        Self::Wanted,
     ];
 
     /// The name on disk.
@@ -50,6 +53,7 @@ impl Space {
             Self::Unsettled => "unsettled",
             Self::Queue => "queue",
             Self::Requests => "requests",
+            Self::Wanted => "wanted",
         }
     }
 }
@@ -100,6 +104,14 @@ pub trait Store {
     /// # Errors
     /// When the storage fails.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn has(&self, space: Space, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(space, key)?.is_some())
+    }
 
     /// At most `limit` entries with keys that start with `prefix` and are greater than `after`,
     /// in the order of the keys.

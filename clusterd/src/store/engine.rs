@@ -68,6 +68,7 @@ impl Engine {
             open(Space::Unsettled)?,
             open(Space::Queue)?,
             open(Space::Requests)?,
+            open(Space::Wanted)?,
         ];
         Ok(Self { database, spaces, path: path.to_owned() })
     }
@@ -137,7 +138,7 @@ impl Engine {
 
     /// Removes what was deleted from the spaces where most rows do not live long.
     pub(super) fn compact(&self) -> Result<(), StoreError> {
-        for space in [Space::Unsettled, Space::Queue, Space::Requests] {
+        for space in [Space::Unsettled, Space::Queue, Space::Requests, Space::Wanted] {
             let compacted = self.space(space).major_compact();
             compacted.map_err(|error| describe("compact tables", &error))?;
         }

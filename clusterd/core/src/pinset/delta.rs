@@ -4,6 +4,7 @@ use prost::Message;
 
 use super::codec::BlockId;
 use super::key::PinKey;
+use crate::mutant::{self, Mutant};
 
 /// At this many bytes a delta is closed and another begun: Go's limit, and below every message limit.
 pub const DELTA_BYTES_MAX: usize = 1 << 20;
@@ -60,6 +61,11 @@ impl OpenDelta {
         self.bytes > 0 && self.bytes + more > DELTA_BYTES_MAX
     }
 
+    /// How many changes it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.elements.len() + self.tombstones.len()
+    }
+
     /// Adds the element of a key that has none here.
     pub(crate) fn put(&mut self, key: String, value: Vec<u8>) {
         let element = Element { key, id: String::new(), value };
@@ -77,7 +83,11 @@ impl OpenDelta {
 
     /// Removes what a block added.
     pub(crate) fn bury(&mut self, key: &PinKey, block: BlockId) {
-        let tombstone = Element { key: key.to_text(), id: block.to_text(), value: Vec::new() };
+        let mut id = block.to_text();
+        if mutant::is(Mutant::TombstoneWithoutSlash) {
+            id.remove(0);
+        }
+        let tombstone = Element { key: key.to_text(), id, value: Vec::new() };
         self.bytes += size(&tombstone);
         self.tombstones.push(tombstone);
     }

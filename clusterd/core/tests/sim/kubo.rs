@@ -48,7 +48,7 @@ impl Kubo {
             }
             Effect::IpfsProbe => self.probes += 1,
             Effect::IpfsAudit => self.audits += 1,
-            Effect::Answer { .. } => {}
+            Effect::Answer { .. } | Effect::FetchBlock { .. } | Effect::Broadcast { .. } => {}
         }
     }
 
@@ -85,14 +85,6 @@ impl Kubo {
     pub(crate) fn fail(&mut self, op: OpId, failure: IpfsFailure) -> Input {
         self.asked.remove(&op).unwrap();
         Input::IpfsEnded { op, outcome: Err(failure) }
-    }
-
-    pub(crate) fn first_op(&self) -> Option<OpId> {
-        self.asked.keys().next().copied()
-    }
-
-    pub(crate) fn op_of(&self, cid: &Cid) -> Option<OpId> {
-        self.asked.iter().find(|(_, asked)| asked.cid() == *cid).map(|(op, _)| *op)
     }
 
     /// The whole list, and its end.

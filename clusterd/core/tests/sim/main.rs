@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod asked;
 mod behaviour;
 mod calls;
+mod chance;
 mod kubo;
 mod queue;
 mod random;
