@@ -1,5 +1,6 @@
 //! All that is spoken on a connection, and how many connections there may be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::identity::Keypair;
@@ -11,6 +12,8 @@ use libp2p::{
     ping,
 };
 
+use super::bitswap;
+use super::blocks::Blocks;
 use super::book::Book;
 use super::gossip::{self, Gossip, GossipError, Topics};
 use super::streams::{self, Incoming, StreamLimits};
@@ -52,7 +55,7 @@ pub(super) struct Behaviour {
     pub(super) gossip: Gossip,
     pub(super) rpc: streams::Behaviour,
     pub(super) dht: Toggle<kad::Behaviour<MemoryStore>>,
-    // BITSWAP: `pub(super) bitswap: bitswap::Behaviour`, built in `new` from `Arc<dyn Blocks>`.
+    pub(super) bitswap: bitswap::Behaviour,
 }
 
 /// What the behaviour is made from.
@@ -62,6 +65,7 @@ pub(super) struct Ingredients<'a> {
     pub(super) announce: &'a [Multiaddr],
     pub(super) connections_max: u32,
     pub(super) dht: bool,
+    pub(super) blocks: Arc<dyn Blocks>,
 }
 
 impl Behaviour {
@@ -78,6 +82,7 @@ impl Behaviour {
             gossip: gossip::behaviour(from.keypair, from.topics)?,
             rpc,
             dht: from.dht.then(|| dht(me)).into(),
+            bitswap: bitswap::Behaviour::new(Arc::clone(&from.blocks), blocks_limits(from)),
         };
         Ok((made, incoming))
     }
@@ -91,6 +96,11 @@ fn limits(connections_max: u32) -> connection_limits::ConnectionLimits {
         // Whoever comes must not take every place: we still reach those we look for.
         .with_max_established_incoming(Some(connections_max - connections_max / 4))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
+}
+
+fn blocks_limits(from: &Ingredients<'_>) -> bitswap::Limits {
+    let peers = usize::try_from(from.connections_max).unwrap_or(usize::MAX);
+    bitswap::Limits { peers, ..bitswap::Limits::default() }
 }
 
 fn identify_config(from: &Ingredients<'_>) -> identify::Config {

@@ -6,8 +6,8 @@ use clusterd_core::pinset::codec::BlockId;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// Blocks that are asked for at a time; a walk asks for far fewer.
-const BLOCKS_MAX: usize = 1024;
+/// Blocks that are asked for at a time; bitswap takes as many.
+const BLOCKS_MAX: usize = 4096;
 
 /// Those who wait for one block.
 const WAITERS_MAX: usize = 64;
@@ -55,8 +55,6 @@ impl Fetches {
     }
 
     /// A block came; its hash is checked. All who wait for it get it.
-    // BITSWAP: called on its event; the attribute goes then.
-    #[cfg_attr(not(test), expect(dead_code, reason = "bitswap will bring the blocks"))]
     pub(super) fn came(&mut self, id: &BlockId, bytes: Vec<u8>) {
         let Some(mut waiters) = self.0.remove(id) else { return };
         let last = waiters.pop();
@@ -65,6 +63,13 @@ impl Fetches {
         }
         if let Some(last) = last {
             drop(last.send(Ok(bytes)));
+        }
+    }
+
+    /// A block cannot be asked for: all who wait for it are told.
+    pub(super) fn refuse(&mut self, id: &BlockId) {
+        for waiter in self.0.remove(id).unwrap_or_default() {
+            drop(waiter.send(Err(FetchError::TooMany)));
         }
     }
 

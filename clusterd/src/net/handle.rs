@@ -24,6 +24,7 @@ pub(super) enum Command {
     PublishHeads(Vec<BlockId>),
     PublishMetric(Vec<u8>),
     Fetch(BlockId, Waiter),
+    Have(Vec<BlockId>),
     Open(libp2p::PeerId, Reply),
     AddAddresses(libp2p::PeerId, Vec<Multiaddr>),
     Stop,
@@ -107,6 +108,11 @@ impl Net {
             block.await.unwrap_or(Err(FetchError::Stopped))
         };
         timeout(limit, whole).await.unwrap_or(Err(FetchError::TimedOut(limit.as_secs())))
+    }
+
+    /// Tells that these blocks can be read from now on: peers that asked for them in vain get them.
+    pub async fn have(&self, ids: Vec<BlockId>) {
+        drop(self.commands.send(Command::Have(ids)).await);
     }
 
     /// Opens a stream of the cluster's RPC; connects to the peer first when needed. Cancel-safe.

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::behaviour::{Behaviour, Ingredients};
+use super::blocks::Blocks;
 use super::gossip::{GossipError, Topics};
 use super::handle::{IncomingRpc, Net, Seen};
 use super::task::Task;
@@ -110,11 +111,11 @@ pub enum NetError {
     Mdns(#[from] mdns_sd::Error),
 }
 
-/// Starts the network on the current runtime.
+/// Starts the network on the current runtime. `blocks` are served to other peers.
 ///
 /// # Errors
 /// [`NetError`] when it cannot listen, or something it is built from cannot be used.
-pub fn start(config: NetConfig) -> Result<Started, NetError> {
+pub fn start(config: NetConfig, blocks: Arc<dyn Blocks>) -> Result<Started, NetError> {
     let me = config.keypair.public().to_peer_id();
     let known = peerstore::load(&config.peerstore);
     let known =
@@ -126,6 +127,7 @@ pub fn start(config: NetConfig) -> Result<Started, NetError> {
         announce: &config.announce,
         connections_max: config.connections_max,
         dht: config.dht,
+        blocks,
     })?;
     let transport = transport::build(&config.keypair, config.secret)?;
     let settings = libp2p::swarm::Config::with_tokio_executor()

@@ -1,6 +1,8 @@
 //! Real swarms on the loopback interface.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::ids::PeerId;
@@ -8,9 +10,11 @@ use libp2p::identity::Keypair;
 use multiaddr::Multiaddr;
 use tempfile::TempDir;
 
+use super::blocks::Blocks;
 use super::*;
 use crate::config::Trusted;
 
+mod blocks;
 mod gossip;
 mod peers;
 pub(super) mod raw;
@@ -39,11 +43,34 @@ pub(super) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
+/// Blocks of one peer.
+#[derive(Default)]
+struct Shelf(Mutex<BTreeMap<BlockId, Vec<u8>>>);
+
+impl Shelf {
+    fn put(&self, bytes: &[u8]) -> BlockId {
+        let id = BlockId::of(bytes);
+        self.0.lock().unwrap().insert(id, bytes.to_vec());
+        id
+    }
+}
+
+impl Blocks for Shelf {
+    fn block(&self, id: &BlockId) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(id).cloned()
+    }
+
+    fn has(&self, id: &BlockId) -> bool {
+        self.0.lock().unwrap().contains_key(id)
+    }
+}
+
 /// A peer under test, with its files.
 struct Peer {
     started: Started,
     directory: TempDir,
     config: NetConfig,
+    blocks: Arc<Shelf>,
 }
 
 fn config(directory: &TempDir) -> NetConfig {
@@ -73,10 +100,12 @@ impl Peer {
     }
 
     async fn with(config: NetConfig, directory: TempDir) -> Self {
-        let started = start(config.clone()).unwrap();
+        let blocks = Arc::<Shelf>::default();
+        let served: Arc<dyn Blocks> = blocks.clone();
+        let started = start(config.clone(), served).unwrap();
         let net = started.net.clone();
         until("listening", || config.listen.is_empty() || !net.own_addresses().is_empty()).await;
-        Self { started, directory, config }
+        Self { started, directory, config, blocks }
     }
 
     /// A peer that connects to others first.

@@ -26,6 +26,11 @@ impl Task {
                     self.want(id);
                 }
             }
+            Command::Have(ids) => {
+                for id in ids {
+                    self.swarm.behaviour_mut().bitswap.have(&id);
+                }
+            }
             Command::Open(peer, reply) => self.open(peer, reply),
             Command::AddAddresses(peer, places) => self.learn(peer, &places, Instant::now()),
             // Taken by the loop.
@@ -43,14 +48,14 @@ impl Task {
 
     /// Asks all peers for a block.
     fn want(&mut self, id: BlockId) {
-        // BITSWAP: self.swarm.behaviour_mut().bitswap.want(id);
-        let _ = id;
+        if self.swarm.behaviour_mut().bitswap.want(id).is_err() {
+            self.fetches.refuse(&id);
+        }
     }
 
     /// Asks no longer.
     pub(super) fn unwant(&mut self, id: BlockId) {
-        // BITSWAP: self.swarm.behaviour_mut().bitswap.cancel(id);
-        let _ = id;
+        self.swarm.behaviour_mut().bitswap.cancel(id);
     }
 
     fn open(&mut self, peer: PeerId, reply: Reply) {

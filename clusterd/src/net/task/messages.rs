@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Task;
 use crate::config::Trusted;
 use crate::net::behaviour::{BehaviourEvent, DHT_PROTOCOL};
+use crate::net::bitswap;
 use crate::net::gossip::{Topic, decode_heads};
 use crate::net::{NetEvent, addresses};
 
@@ -25,7 +26,12 @@ impl Task {
                     }
                 }
             }
-            // BITSWAP: BehaviourEvent::Bitswap(Event::Block { id, bytes }) => self.fetches.came(&id, bytes),
+            BehaviourEvent::Bitswap(bitswap::Event::Block { id, bytes, .. }) => {
+                self.fetches.came(&id, bytes);
+            }
+            BehaviourEvent::Bitswap(bitswap::Event::Rejected { from, count }) => {
+                tracing::warn!(peer = %from, count, "a peer sent blocks that nobody asked for");
+            }
             BehaviourEvent::Connections(never)
             | BehaviourEvent::Memory(never)
             | BehaviourEvent::Book(never)

@@ -121,7 +121,7 @@ async fn a_port_in_use_is_an_error_that_says_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
         let mut config = config(&directory);
         config.listen = vec![place];
-        let words = start(config).unwrap_err().to_string();
+        let words = start(config, Arc::<Shelf>::default()).unwrap_err().to_string();
         assert!(
             words.contains("the port is in use") && words.contains("listen in [peers]"),
             "{words}"
