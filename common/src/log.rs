@@ -54,7 +54,8 @@ impl Level {
 }
 
 /// Libraries whose failures come back as errors, which we tell in words of our own.
-const LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
+const LIBRARIES: [&str; 7] =
+    ["fjall", "lsm_tree", "libp2p", "multistream_select", "yamux", "hickory", "netlink"];
 
 /// Changes the level of a log that runs already.
 #[derive(Debug, Clone)]
