@@ -1,0 +1,3 @@
+//! The network of peers.
+
+pub mod gorpc;
