@@ -5,4 +5,6 @@
 //! network: a stream comes in, or is opened by somebody else.
 //! Source: go-libp2p-gorpc 0.6.0, `client.go` and `server.go`.
 
+pub mod metric;
 pub mod msgpack;
+pub mod types;
