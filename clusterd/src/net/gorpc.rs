@@ -5,6 +5,12 @@
 //! network: a stream comes in, or is opened by somebody else.
 //! Source: go-libp2p-gorpc 0.6.0, `client.go` and `server.go`.
 
+mod heads;
+pub mod items;
+pub mod methods;
 pub mod metric;
 pub mod msgpack;
+pub mod peer;
+pub mod server;
 pub mod types;
+mod values;
