@@ -53,7 +53,7 @@ fn a_full_disk_refuses_new_pins_and_loses_none() {
         Disk::Limited
     };
     let kubo = Kubo::start_in(directory.path()).unwrap();
-    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Handed, more: String::new() };
+    let setup = ClusterdSetup::new(kubo.api(), Sockets::Handed);
     let mut clusterd = Daemon::clusterd_unstarted(directory.path(), &setup).unwrap();
     clusterd.start_under(&SURVIVE_FILE_LIMIT).unwrap();
     let port = Port::reserve().unwrap();

@@ -11,6 +11,7 @@ pub mod config;
 pub mod counts;
 pub mod effect;
 pub mod input;
+pub mod members;
 pub mod node;
 pub mod pinset;
 mod row;
