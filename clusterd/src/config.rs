@@ -73,10 +73,20 @@ pub struct Ipfs {
 pub struct Peers {
     /// Addresses to listen on.
     pub listen: Vec<Multiaddr>,
+    /// What others are told instead; empty: what is listened on.
+    pub announce: Vec<Multiaddr>,
     /// Members to connect to first.
     pub bootstrap: Vec<Multiaddr>,
     /// Whose changes are taken.
     pub trusted: Trusted,
+    /// Connections with peers at a time.
+    pub connections_max: u32,
+    /// A block of the history that no peer sent in this time is given up, and tried again later.
+    pub fetch_timeout: Duration,
+    /// Look for peers on the local network.
+    pub mdns: bool,
+    /// Ask the DHT of Go peers where others are.
+    pub dht: bool,
 }
 
 /// Whose changes are taken.
@@ -127,8 +137,13 @@ impl Default for Config {
             },
             peers: Peers {
                 listen: "/ip4/0.0.0.0/tcp/9096".parse().into_iter().collect(),
+                announce: Vec::new(),
                 bootstrap: Vec::new(),
                 trusted: Trusted::Everyone,
+                connections_max: 400,
+                fetch_timeout: Duration::from_secs(2 * 60),
+                mdns: false,
+                dht: false,
             },
             replication: Replication::Everywhere,
             tracker: Tracker {

@@ -10,6 +10,7 @@ pub mod driver;
 pub mod effects;
 pub mod identity;
 pub mod ipfs;
+pub mod net;
 pub mod seams;
 pub mod sockets;
 pub mod store;

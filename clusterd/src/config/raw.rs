@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use common::config::Faults;
-use common::ids::PeerId;
 use common::pin::Replication;
 use common::units::Seconds;
 use multiaddr::Multiaddr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, Log, Trusted};
+use super::{Config, Log};
+
+mod peers;
+
+use peers::RawPeers;
 
 /// Longest name of a cluster or peer, in bytes: it goes into each metric that is broadcast.
 const NAME_BYTES_MAX: usize = 128;
@@ -49,14 +52,6 @@ struct RawIpfs {
     api: Option<Spanned<String>>,
     pin_timeout: Option<Spanned<Seconds>>,
     call_timeout: Option<Spanned<Seconds>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawPeers {
-    listen: Option<Vec<Spanned<String>>>,
-    bootstrap: Option<Vec<Spanned<String>>>,
-    trusted: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,29 +114,6 @@ impl RawConfig {
         config.metrics_listen = optional(self.metrics.listen, faults);
         config.log = Log { format: self.log.format, level: self.log.level };
         config
-    }
-}
-
-impl RawPeers {
-    fn check(self, peers: &mut super::Peers, faults: &mut Faults) {
-        if let Some(listen) = self.listen {
-            peers.listen = all(listen, faults);
-        }
-        if let Some(bootstrap) = self.bootstrap {
-            peers.bootstrap = all(bootstrap, faults);
-        }
-        let Some(trusted) = self.trusted else { return };
-        let span = trusted.span();
-        let words = trusted.into_inner();
-        let stars = words.iter().filter(|word| word.as_ref() == "*").count();
-        peers.trusted = if stars == 0 {
-            Trusted::Only(all::<PeerId>(words, faults))
-        } else {
-            if words.len() > 1 {
-                faults.add(span, "\"*\" trusts everyone: it stands alone", "keep \"*\" or the ids");
-            }
-            Trusted::Everyone
-        };
     }
 }
 

@@ -23,7 +23,9 @@ fn every_key_is_taken() {
         "cluster_name = \"c\"\npeername = \"p\"\nstate = \"/s\"\n\
          [sockets]\nproxy = \"/p.sock\"\ncontrol = \"/c.sock\"\n\
          [ipfs]\napi = \"/unix/run/kubo.sock\"\npin_timeout = \"1m\"\ncall_timeout = \"5s\"\n\
-         [peers]\nlisten = []\nbootstrap = [\"/ip4/10.0.0.1/tcp/9096\"]\ntrusted = [\"*\"]\n\
+         [peers]\nlisten = []\nannounce = [\"/dns4/a.example/tcp/9096\"]\ntrusted = [\"*\"]\n\
+         bootstrap = [\"/ip4/10.0.0.1/tcp/9096/p2p/12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n\
+         connections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
          [replication]\nmin = 2\nmax = 3\n\
          [tracker]\npins_running_max = 4\nretry_after = \"1s\"\nretry_after_max = \"1h\"\naudit_every = \"1d\"\n\
          [status]\nlisten = \"/ip4/127.0.0.1/tcp/9093\"\n[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/9092\"\n\
@@ -33,7 +35,9 @@ fn every_key_is_taken() {
     assert_eq!(config.ipfs.api, Address::Unix("/run/kubo.sock".into()));
     assert_eq!(config.replication.factors(), (2, 3));
     assert_eq!(config.tracker.pins_running_max, 4);
-    assert_eq!(config.peers.bootstrap.len(), 1);
+    assert_eq!((config.peers.bootstrap.len(), config.peers.announce.len()), (1, 1));
+    assert_eq!((config.peers.connections_max, config.peers.fetch_timeout.as_secs()), (50, 10));
+    assert!(config.peers.mdns && config.peers.dht);
     assert!(config.status_listen.is_some() && config.metrics_listen.is_some());
 }
 
@@ -76,4 +80,19 @@ fn strangers_are_refused_in_every_table() {
 fn a_star_among_ids_and_a_wrong_id_are_refused() {
     assert!(faults("[peers]\ntrusted = [\"*\", \"x\"]").contains("stands alone"));
     assert!(faults("[peers]\ntrusted = [\"x\"]").contains("invalid peer id"));
+}
+
+#[test]
+fn addresses_of_peers_must_be_such_that_they_can_be_dialled() {
+    for (key, address, words) in [
+        ("bootstrap", "/ip4/10.0.0.1/tcp/9096", "id of the peer is missing"),
+        ("bootstrap", "/ip4/10.0.0.1/udp/9096/quic-v1", "no peer can be reached"),
+        ("announce", "/ip4/0.0.0.0/tcp/9096", "no peer can be reached"),
+        ("announce", "10.0.0.1:9096", "invalid multiaddr"),
+    ] {
+        let report = faults(&format!("[peers]\n{key} = [\"{address}\"]\n"));
+        assert!(report.contains(words), "{key} {address}:\n{report}");
+    }
+    assert!(parse("[peers]\nbootstrap = [\"/dnsaddr/cluster.example\"]\n").is_ok());
+    assert!(faults("[peers]\nconnections_max = 2\n").contains("8 to 10000"));
 }
