@@ -1,4 +1,4 @@
-//! Varints and byte runs of stored rows.
+//! Varints, byte runs and texts of stored rows.
 
 /// Appends a number in 7-bit groups, lowest first, as protobuf does.
 pub(crate) fn put_uvarint(out: &mut Vec<u8>, mut number: u64) {
@@ -10,6 +10,15 @@ pub(crate) fn put_uvarint(out: &mut Vec<u8>, mut number: u64) {
         }
         out.push(low | 0x80);
     }
+}
+
+/// The front of a text, cut between characters.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Reads a row from its front; every method gives `None` at its end.

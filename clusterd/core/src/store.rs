@@ -23,11 +23,13 @@ pub enum Space {
     Queue,
     /// Ids of recent changes, so that a repeated one is recognised.
     Requests,
+    /// What other peers say of pins that are not pinned yet.
+    Spread,
 }
 
 impl Space {
     /// Every space, in a fixed order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meta,
         Self::Blocks,
         Self::Heads,
@@ -36,6 +38,7 @@ impl Space {
         Self::Unsettled,
         Self::Queue,
         Self::Requests,
+        Self::Spread,
     ];
 
     /// The name on disk.
@@ -50,6 +53,7 @@ impl Space {
             Self::Unsettled => "unsettled",
             Self::Queue => "queue",
             Self::Requests => "requests",
+            Self::Spread => "spread",
         }
     }
 }

@@ -4,7 +4,7 @@ use common::status::PinStatus;
 
 use crate::input::Time;
 use crate::pinset::key::PinKey;
-use crate::row::{RowReader, put_uvarint};
+use crate::row::{RowReader, cut, put_uvarint};
 use crate::store::{Space, Store, StoreError};
 
 /// Bytes of an error's words that are kept: enough for any of Kubo's, small enough for a million.
@@ -167,15 +167,6 @@ impl Unsettled {
             (Goal::Pin, Turn::Due(time)) => Some(Place::new(Lane::Retry, time, key)),
         }
     }
-}
-
-/// The front of a text, cut between characters.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    let mut end = bytes_max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// A row of `Queue`: lane, time (complemented in [`Lane::New`], so that the newest comes first), key.
