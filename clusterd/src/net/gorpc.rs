@@ -5,6 +5,7 @@
 //! network: a stream comes in, or is opened by somebody else.
 //! Source: go-libp2p-gorpc 0.6.0, `client.go` and `server.go`.
 
+pub mod client;
 mod heads;
 pub mod items;
 pub mod methods;
@@ -14,3 +15,6 @@ pub mod peer;
 pub mod server;
 pub mod types;
 mod values;
+
+#[cfg(test)]
+mod tests;
