@@ -7,7 +7,8 @@
 //!
 //! - `transport`, `behaviour`: what a connection is made of, and what is spoken on it.
 //! - `task`: owns the swarm. `outlet`: events on their way out. `fetches`: who waits for which block.
-//! - `bitswap`: blocks from and for others. `gossip`: the two topics. `streams`: raw streams, for the RPC.
+//! - `bitswap`: blocks from and for others. `gossip`: the two topics. `streams`: raw streams, and
+//!   `gorpc`: the calls that go over them, which knows nothing of the swarm.
 //! - `book`, `peerstore`, `redial`, `addresses`: where peers are, and when to dial them.
 //! - `mdns`, `lookup`: two more ways to find peers, both off by default.
 //! - `advice`: the log lines that say what keeps peers apart.
@@ -21,6 +22,7 @@ pub mod bitswap;
 pub mod blocks;
 mod book;
 mod fetches;
+pub mod gorpc;
 mod gossip;
 mod handle;
 mod lookup;

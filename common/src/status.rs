@@ -121,6 +121,25 @@ impl StatusFilter {
         Ok(Self(bits))
     }
 
+    /// Takes the bits of Go's RPC: those of [`PinStatus::bit`], or 0 for everything.
+    ///
+    /// A filter of bits that stand for no status lets nothing through.
+    #[must_use]
+    pub fn from_bits(bits: i64) -> Self {
+        let known = PinStatus::ALL.iter().fold(0, |all, status| all | status.bit());
+        let taken = u16::try_from(bits & i64::from(known)).unwrap_or(0);
+        if taken == 0 && bits != 0 { Self(Self::NOTHING) } else { Self(taken) }
+    }
+
+    /// The bits in Go's RPC.
+    #[must_use]
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Go's bit of an undefined status, which no pin has.
+    const NOTHING: u16 = 1;
+
     /// Whether a status passes.
     #[must_use]
     pub fn admits(self, status: PinStatus) -> bool {
@@ -139,6 +158,21 @@ mod tests {
         for status in PinStatus::ALL {
             assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{}\"", status.as_str()));
         }
+    }
+
+    #[test]
+    fn bits_that_stand_for_no_status_let_nothing_through() {
+        assert_eq!(StatusFilter::from_bits(0), StatusFilter::default());
+        let filter = StatusFilter::from_bits(16 + (1 << 40));
+        assert_eq!(filter.bits(), 16);
+        assert!(filter.admits(PinStatus::Pinned) && !filter.admits(PinStatus::Remote));
+        for bits in [1, 1 << 13, i64::MIN] {
+            let filter = StatusFilter::from_bits(bits);
+            assert!(PinStatus::ALL.iter().all(|status| !filter.admits(*status)), "{bits}");
+        }
+        let all_but_remote = StatusFilter::from_bits(!256);
+        assert!(all_but_remote.admits(PinStatus::Pinned));
+        assert!(!all_but_remote.admits(PinStatus::Remote));
     }
 
     #[test]
