@@ -10,6 +10,8 @@ pub(super) mod import;
 pub(super) mod peers;
 pub(super) mod pins;
 pub(super) mod records;
+pub(super) mod gather;
+pub(super) mod history;
 pub(super) mod state;
 pub(super) mod status;
 
