@@ -51,7 +51,8 @@ impl Level {
 }
 
 /// Libraries whose failures come back as errors, which we tell in words of our own.
-const LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
+const LIBRARIES: [&str; 7] =
+    ["fjall", "lsm_tree", "libp2p", "multistream_select", "yamux", "hickory", "netlink"];
 
 /// Starts logging, once in a program. Where the journal cannot be reached, text is used.
 pub fn init(format: Format, level: Level) {

@@ -10,6 +10,7 @@ use multiaddr::{Multiaddr, Protocol};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::addresses;
 use super::advice::{Advice, Skew};
 use super::fetches::{FetchError, Waiter};
 use super::gossip::HEADS_PER_MESSAGE_MAX;
@@ -35,6 +36,8 @@ pub(super) enum Command {
 pub(super) struct Seen {
     /// Connected peers, each with the address of its first connection.
     pub(super) connected: BTreeMap<PeerId, Multiaddr>,
+    /// All known addresses, with `/p2p`, best first for each peer.
+    pub(super) known: Vec<Multiaddr>,
     /// Where we can be reached, without `/p2p`.
     pub(super) own: Vec<Multiaddr>,
     pub(super) counts: NetCounts,
@@ -148,6 +151,14 @@ impl Net {
     pub fn address_of(&self, peer: &PeerId) -> Option<Multiaddr> {
         let address = self.seen(|seen| seen.connected.get(peer).cloned())?;
         Some(address.with(Protocol::P2p(*peer.inner())))
+    }
+
+    /// Where a peer can be reached, with `/p2p`, best first; may be some seconds old.
+    #[must_use]
+    pub fn addresses_of(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        let of_it =
+            |address: &&Multiaddr| addresses::split(address).1.as_ref() == Some(peer.inner());
+        self.seen(|seen| seen.known.iter().filter(of_it).cloned().collect())
     }
 
     /// Where other peers can reach us, with `/p2p`: what is announced, else what is listened on.

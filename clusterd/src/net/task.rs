@@ -157,7 +157,9 @@ impl Task {
                 self.redial.add(peer, now);
             }
         }
+        // Nothing new: the peerstore need not be written.
         book.take_changed();
+        self.note_known();
     }
 
     fn on_tick(&mut self) {
@@ -171,7 +173,10 @@ impl Task {
             self.unwant(id);
         }
         self.judge_silence(now);
-        self.peerstore.unsaved |= self.swarm.behaviour_mut().book.take_changed();
+        if self.swarm.behaviour_mut().book.take_changed() {
+            self.peerstore.unsaved = true;
+            self.note_known();
+        }
         self.save(now);
         let counts = self.counts();
         self.seen().counts = counts;
@@ -269,6 +274,12 @@ impl Task {
 
     fn seen(&self) -> RwLockWriteGuard<'_, Seen> {
         self.seen.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where others are.
+    fn note_known(&mut self) {
+        let known = self.swarm.behaviour().book.lines();
+        self.seen().known = known;
     }
 
     /// Where others can reach us.

@@ -15,6 +15,7 @@ use super::*;
 use crate::config::Trusted;
 
 mod blocks;
+mod dht;
 mod gossip;
 mod peers;
 pub(super) mod raw;

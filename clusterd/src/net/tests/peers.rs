@@ -40,6 +40,7 @@ async fn whoever_connects_is_remembered_by_the_addresses_it_tells() {
     b.connected_to(a.id()).await;
     let path = b.config.peerstore.clone();
     let line = format!("{}\n", a.address());
+    until("an address", || b.net().addresses_of(&a.id()) == [a.address()]).await;
     until("a line of the peerstore", || {
         std::fs::read_to_string(&path).is_ok_and(|text| text == line)
     })
