@@ -10,6 +10,8 @@ pub struct NodeConfig {
     pub peer: PeerId,
     /// What a pin gets that asks for nothing else.
     pub replication: Replication,
+    /// Metrics that a peer must have to be given pins, in the order in which they decide.
+    pub allocate_by: Vec<String>,
     /// Most pins that Kubo is made to fetch at once; those that stand still do not count.
     pub pins_running_max: u16,
     /// Wait after the first failure; it doubles with each further one.
@@ -18,6 +20,12 @@ pub struct NodeConfig {
     pub retry_after_max: u64,
     /// Time between two readings of Kubo's whole list.
     pub audit_every: u64,
+    /// Mean time between two announcements of the heads; each lasts up to 30 % less or more.
+    pub rebroadcast_every: u64,
+    /// How long changes are collected before they become a block; 0 for not at all.
+    pub batch_age: u64,
+    /// At so many changes a block is made sooner.
+    pub batch_pins: usize,
 }
 
 impl NodeConfig {
@@ -27,11 +35,17 @@ impl NodeConfig {
         Self {
             peer,
             replication: Replication::Everywhere,
+            // Source: the default of Go's balanced allocator.
+            allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
             // Go's number; 10 to 20 are what its operators found to work.
             pins_running_max: 10,
             retry_after: 30_000,
             retry_after_max: 3_600_000,
             audit_every: 12 * 3_600_000,
+            // Go's; a peer that missed a change hears of it within two of these.
+            rebroadcast_every: 60_000,
+            batch_age: 0,
+            batch_pins: 5000,
         }
     }
 }

@@ -7,6 +7,7 @@ use multiaddr::Multiaddr;
 use thiserror::Error;
 
 use crate::input::{OpId, Time, WaiterId};
+use crate::pinset::codec::BlockId;
 
 /// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -126,6 +127,15 @@ pub enum Answer {
         /// status is an error with these words.
         away: Option<(Time, String)>,
     },
+    /// How far the replicated history is. Final.
+    History {
+        /// Blocks that no other builds on, each with its height, in the order of their CIDs.
+        heads: Vec<(BlockId, u64)>,
+        /// Blocks that are being fetched.
+        fetching: u64,
+        /// Blocks that nobody could give so far.
+        missing: u64,
+    },
     /// Records taken in, and records that were there already. Final.
     Imported {
         /// New or changed.
@@ -194,4 +204,15 @@ pub enum Effect {
     IpfsProbe,
     /// Read Kubo's whole list of pins; ends with [`crate::input::Input::AuditEnded`].
     IpfsAudit,
+    /// Get a block from any peer; ends with exactly one [`crate::input::Input::BlockFetched`] or
+    /// [`crate::input::Input::BlockFailed`], within the owner's time limit.
+    FetchBlock {
+        /// Which block.
+        id: BlockId,
+    },
+    /// Tell all peers that these are heads. They are durable and can be served.
+    Broadcast {
+        /// Blocks without successor.
+        heads: Vec<BlockId>,
+    },
 }

@@ -5,6 +5,9 @@ use common::pin::{FastProvide, Pin, PinMode, Replication};
 use multiaddr::Multiaddr;
 use std::collections::BTreeMap;
 
+use crate::members::Metric;
+use crate::pinset::codec::BlockId;
+
 /// Milliseconds since 1970 UTC. The owner's clock never goes back while it runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);
@@ -166,6 +169,13 @@ pub enum Input {
         /// Who waits.
         waiter: WaiterId,
     },
+    /// How far the replicated history is.
+    History {
+        /// Who waits.
+        waiter: WaiterId,
+    },
+    /// A peer told a fact about itself; whether it is the one who signed it, the owner has checked.
+    Metric(Metric),
     /// Nobody waits there any more; what was accepted stays.
     WaiterGone {
         /// Who left.
@@ -202,6 +212,28 @@ pub enum Input {
         /// Whether Kubo's list was read to its end.
         complete: bool,
     },
+    /// A peer told its heads. Known ones change nothing, however often they are told.
+    HeadsSeen {
+        /// Blocks without successor, as that peer knows them.
+        heads: Vec<BlockId>,
+        /// It told this peer alone because it was asked; others did not hear it.
+        asked: bool,
+    },
+    /// A fetch after [`crate::effect::Effect::FetchBlock`] ended. The bytes may be anything; those
+    /// that are not the block count as a failure.
+    BlockFetched {
+        /// Which block was asked for.
+        id: BlockId,
+        /// What came.
+        bytes: Vec<u8>,
+    },
+    /// A fetch ended without the block, or took longer than the owner waits.
+    BlockFailed {
+        /// Which block was asked for.
+        id: BlockId,
+    },
+    /// A peer connected: it may have what nobody had before.
+    PeerCame,
     /// Time has passed; sent when [`crate::node::Node::next_wake`] says so.
     Tick,
 }

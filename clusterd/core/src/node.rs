@@ -1,8 +1,12 @@
 //! One peer: takes what happens, changes its store, says what to do.
 
+mod batch;
 mod expiry;
+mod format;
 mod import;
 mod pins;
+mod rebroadcast;
+mod replicate;
 mod requests;
 mod status;
 mod unpins;
@@ -13,21 +17,26 @@ use crate::config::NodeConfig;
 use crate::counts::Counts;
 use crate::effect::Effect;
 use crate::input::{Input, Time};
+use crate::members::Members;
 use crate::pinset::Pinset;
-use crate::store::{Space, Store, StoreError};
+use crate::pinset::heads::Heads;
+use crate::pinset::walk::{Progress, Walk};
+use crate::store::{Store, StoreError};
 use crate::tracker::phase::Lane;
 use crate::tracker::queue::LaneFront;
 use crate::tracker::{Tracker, Work};
+use batch::Batch;
+pub use format::FORMAT;
+use rebroadcast::Rebroadcast;
 use requests::Requests;
 use waiters::Waiters;
 
-/// Format of the state that this program writes and reads.
-pub const FORMAT: u32 = 1;
-/// Name of the fact that holds the format, 4 bytes, in every format.
-const FORMAT_NAME: &[u8] = b"format";
+/// After a failed commit nothing is fetched for so long, in milliseconds: on a full volume the same
+/// blocks would be fetched again and again.
+const PAUSE_AFTER_ROLLBACK: u64 = 5000;
 
-/// One peer and its store. Memory holds heads, running operations, waiters and the front of the
-/// queue; everything else stays in the store.
+/// One peer and its store. Memory holds heads, wanted blocks, running operations, waiters and the
+/// front of the queue; everything else stays in the store.
 #[derive(Debug)]
 pub struct Node<S> {
     config: NodeConfig,
@@ -39,6 +48,12 @@ pub struct Node<S> {
     waiters: Waiters,
     requests: Requests,
     expiries: LaneFront,
+    walk: Walk,
+    rebroadcast: Rebroadcast,
+    members: Members,
+    batch: Batch,
+    /// Pins of other peers, made long ago, that came since the last audit that they asked for.
+    old_pins: u64,
 }
 
 impl<S: Store> Node<S> {
@@ -52,7 +67,7 @@ impl<S: Store> Node<S> {
         config: NodeConfig,
         now: Time,
     ) -> Result<(Self, Vec<Effect>), StoreError> {
-        check_format(&mut store)?;
+        format::check(&mut store)?;
         let counts = Counts::load(&store)?;
         let mut node = Self {
             pinset: Pinset::load(&store)?,
@@ -62,11 +77,16 @@ impl<S: Store> Node<S> {
             waiters: Waiters::default(),
             requests: Requests::load(&store)?,
             expiries: LaneFront::new(Lane::Expiry),
+            walk: Walk::load(&store)?,
+            rebroadcast: Rebroadcast::new(&config.peer, config.rebroadcast_every, now),
+            members: Members::new(config.peer),
+            batch: Batch::default(),
+            old_pins: 0,
             config,
             store,
         };
-        let effects = node.handle(Input::Tick, now)?;
-        node.commit()?;
+        let mut effects = node.handle(Input::Tick, now)?;
+        effects.append(&mut node.commit()?);
         Ok((node, effects))
     }
 
@@ -77,6 +97,7 @@ impl<S: Store> Node<S> {
     /// When the storage fails; [`Self::rollback`] must follow.
     pub fn handle(&mut self, input: Input, now: Time) -> Result<Vec<Effect>, StoreError> {
         let mut effects = Vec::new();
+        let is_client = is_of_client(&input);
         self.take(input, now, &mut effects)?;
         self.expire_pins(now, &mut effects)?;
         let awaited = &self.waiters;
@@ -94,25 +115,34 @@ impl<S: Store> Node<S> {
             self.waiters.tell(outcome, &mut effects);
         }
         self.waiters.expire(now, &mut effects);
+        let fetches = self.walk.fetches(now).into_iter();
+        effects.extend(fetches.map(|id| Effect::FetchBlock { id }));
+        let told = self.rebroadcast.take(self.pinset.heads(), now).into_iter();
+        effects.extend(told.map(|heads| Effect::Broadcast { heads }));
+        self.note_batch(is_client, now);
         Ok(effects)
     }
 
-    /// Makes everything since the last commit durable, as one block of the history.
+    /// Makes everything since the last commit durable, as one block of the history, and gives what
+    /// may happen now besides the effects of the inputs: others are told of the block.
     ///
     /// # Errors
     /// When the storage fails; [`Self::rollback`] must follow.
-    pub fn commit(&mut self) -> Result<(), StoreError> {
+    pub fn commit(&mut self) -> Result<Vec<Effect>, StoreError> {
         self.pinset.seal(&mut self.store)?;
         if self.counts != self.saved_counts {
             self.counts.save(&mut self.store);
         }
         self.store.commit()?;
         self.saved_counts = self.counts;
-        Ok(())
+        self.batch = Batch::default();
+        let sealed = self.pinset.take_sealed();
+        Ok(sealed.map(|id| Effect::Broadcast { heads: vec![id] }).into_iter().collect())
     }
 
     /// After a failure: drops the batch and reads memory anew from the store. All waiters and all
     /// running operations are forgotten; the owner answers the former and breaks off the latter.
+    /// Fetches begin anew, too; it does no harm when the answer to an old one still comes.
     /// Unfinished work is taken up again after a pause.
     ///
     /// # Errors
@@ -126,6 +156,9 @@ impl<S: Store> Node<S> {
         self.waiters = Waiters::default();
         self.requests = Requests::load(&self.store)?;
         self.expiries = LaneFront::new(Lane::Expiry);
+        self.walk = Walk::load(&self.store)?;
+        self.walk.pause(now.plus_millis(PAUSE_AFTER_ROLLBACK));
+        self.batch = Batch::default();
         self.handle(Input::Tick, now)
     }
 
@@ -133,7 +166,9 @@ impl<S: Store> Node<S> {
     #[must_use]
     pub fn next_wake(&self) -> Option<Time> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
-        [self.tracker.next_wake(), self.waiters.next_deadline(), expiry].into_iter().flatten().min()
+        let rebroadcast = Some(self.rebroadcast.due());
+        let wakes = [self.tracker.next_wake(), self.waiters.next_deadline(), expiry];
+        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast]).flatten().min()
     }
 
     /// How many pins there are, as of the last input.
@@ -146,6 +181,24 @@ impl<S: Store> Node<S> {
     #[must_use]
     pub fn ipfs_away(&self) -> Option<(Time, &str)> {
         self.tracker.breaker.away()
+    }
+
+    /// The current heads.
+    #[must_use]
+    pub fn heads(&self) -> &Heads {
+        self.pinset.heads()
+    }
+
+    /// Who is there, and what they can take.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// How much of the history is known to be missing.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.walk.progress()
     }
 
     /// The store, for reading.
@@ -178,6 +231,17 @@ impl<S: Store> Node<S> {
                 self.operations(waiter, effects);
                 Ok(())
             }
+            Input::History { waiter } => {
+                self.history(waiter, effects);
+                Ok(())
+            }
+            Input::Metric(metric) => {
+                let (peer, name) = (metric.peer, metric.name.clone());
+                if !self.members.take(metric) {
+                    tracing::debug!(%peer, metric = name, "a metric is too large or one too many");
+                }
+                Ok(())
+            }
             Input::WaiterGone { waiter } => {
                 self.waiters.remove(waiter);
                 Ok(())
@@ -197,6 +261,13 @@ impl<S: Store> Node<S> {
             }
             Input::AuditEnded { complete } => {
                 self.tracker.audit.read(complete, now);
+                Ok(())
+            }
+            Input::HeadsSeen { heads, asked } => self.heads_seen(&heads, asked),
+            Input::BlockFetched { id, bytes } => self.block_fetched(id, &bytes, now, effects),
+            Input::BlockFailed { id } => self.block_failed(id, now),
+            Input::PeerCame => {
+                self.walk.peer_came();
                 Ok(())
             }
             Input::Tick => Ok(()),
@@ -227,15 +298,10 @@ impl<S: Store> Node<S> {
     }
 }
 
-fn check_format<S: Store>(store: &mut S) -> Result<(), StoreError> {
-    let Some(row) = store.get(Space::Meta, FORMAT_NAME)? else {
-        store.put(Space::Meta, FORMAT_NAME.to_vec(), FORMAT.to_be_bytes().to_vec());
-        return Ok(());
-    };
-    let found = row.as_slice().try_into().map(u32::from_be_bytes);
-    match found {
-        Ok(FORMAT) => Ok(()),
-        Ok(found) if found > FORMAT => Err(StoreError::TooNew { found, known: FORMAT }),
-        Ok(_) | Err(_) => Err(StoreError::Damaged { what: "the format's number".to_owned() }),
-    }
+/// Whether an input is a change that a client asked for.
+fn is_of_client(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Pin { .. } | Input::Unpin { .. } | Input::Update { .. } | Input::Import { .. }
+    )
 }

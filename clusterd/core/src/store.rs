@@ -23,13 +23,15 @@ pub enum Space {
     Queue,
     /// Ids of recent changes, so that a repeated one is recognised.
     Requests,
+    /// Blocks that merged ones link to and that are not here yet.
+    Wanted,
     /// What other peers say of pins that are not pinned yet.
     Spread,
 }
 
 impl Space {
     /// Every space, in a fixed order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Meta,
         Self::Blocks,
         Self::Heads,
@@ -38,6 +40,7 @@ impl Space {
         Self::Unsettled,
         Self::Queue,
         Self::Requests,
+        Self::Wanted,
         Self::Spread,
     ];
 
@@ -53,6 +56,7 @@ impl Space {
             Self::Unsettled => "unsettled",
             Self::Queue => "queue",
             Self::Requests => "requests",
+            Self::Wanted => "wanted",
             Self::Spread => "spread",
         }
     }
@@ -104,6 +108,14 @@ pub trait Store {
     /// # Errors
     /// When the storage fails.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn has(&self, space: Space, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(space, key)?.is_some())
+    }
 
     /// At most `limit` entries with keys that start with `prefix` and are greater than `after`,
     /// in the order of the keys.

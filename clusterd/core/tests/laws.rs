@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusterd_core::allocator::{Candidate, Metric, NotEnough, Wish, allocate};
+use clusterd_core::input::Time;
 use clusterd_core::pinset::Pinset;
 use clusterd_core::pinset::codec::{Block, BlockId};
 use clusterd_core::pinset::key::PinKey;
@@ -67,15 +68,17 @@ impl Replica {
 
     /// Walks from another replica's heads, fetching from it; `newest_first` turns the order round.
     fn hear(&mut self, other: &MemoryStore, heads: &[BlockId], newest_first: bool) {
-        let mut fetch = self.walk.heads_seen(&self.pinset, &self.store, heads).unwrap();
+        self.walk.heads_seen(&self.pinset, &self.store, heads).unwrap();
+        let mut fetch = self.walk.fetches(Time(0));
         while !fetch.is_empty() {
             let id = if newest_first { fetch.remove(0) } else { fetch.pop().unwrap() };
             let bytes = block_bytes(other, &id).unwrap().unwrap();
-            let step = self.walk.fetched(&mut self.pinset, &mut self.store, id, bytes);
-            fetch.extend(step.unwrap().unwrap().fetch);
+            let (pinset, store) = (&mut self.pinset, &mut self.store);
+            self.walk.fetched(pinset, store, (id, &bytes), Time(0)).unwrap().unwrap();
+            fetch.extend(self.walk.fetches(Time(0)));
         }
         self.store.commit().unwrap();
-        assert!(!self.walk.is_dirty());
+        assert!(self.walk.is_idle());
     }
 
     fn heads(&self) -> Vec<BlockId> {

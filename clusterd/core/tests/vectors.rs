@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use clusterd_core::input::Time;
 use clusterd_core::pinset::codec::{Block, BlockId};
 use clusterd_core::pinset::delta::{Delta, Element};
 use clusterd_core::pinset::key::PinKey;
@@ -139,26 +140,25 @@ impl Replica {
     }
 
     fn announce(&mut self, heads: &[BlockId], shelf: &BTreeMap<BlockId, Vec<u8>>) {
-        let mut fetch: std::collections::VecDeque<BlockId> =
-            self.walk.heads_seen(&self.pinset, &self.store, heads).unwrap().into();
+        self.walk.heads_seen(&self.pinset, &self.store, heads).unwrap();
+        let mut fetch: VecDeque<BlockId> = self.walk.fetches(Time(0)).into();
         while let Some(id) = fetch.pop_front() {
-            let bytes = shelf[&id].clone();
-            let step = self.walk.fetched(&mut self.pinset, &mut self.store, id, bytes);
-            let step = step.unwrap().unwrap();
-            fetch.extend(step.fetch);
-            for change in step.changes {
+            let (pinset, store) = (&mut self.pinset, &mut self.store);
+            let changes = self.walk.fetched(pinset, store, (id, &shelf[&id]), Time(0));
+            for change in changes.unwrap().unwrap() {
                 self.hook(&change);
             }
             // Crash safety: everything is in the store at each step.
             self.store.commit().unwrap();
             self.pinset = Pinset::load(&self.store).unwrap();
+            fetch.extend(self.walk.fetches(Time(0)));
         }
     }
 
     fn hook(&mut self, change: &Change) {
         self.hooks.push(match change {
-            Change::Removed(key) => format!("del {}", key.to_text()),
-            Change::Put(key) => {
+            Change::Removed { key, .. } => format!("del {}", key.to_text()),
+            Change::Put { key, .. } => {
                 let row = set::row(&self.store, key).unwrap().unwrap();
                 let value = PinRow::parse(&row).unwrap().value(key.as_bytes());
                 format!("put {}={}", key.to_text(), String::from_utf8(value).unwrap())

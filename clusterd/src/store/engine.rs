@@ -68,6 +68,8 @@ impl Engine {
             open(Space::Unsettled)?,
             open(Space::Queue)?,
             open(Space::Requests)?,
+            open(Space::Wanted)?,
+            open(Space::Spread)?,
         ];
         Ok(Self { database, spaces, path: path.to_owned() })
     }

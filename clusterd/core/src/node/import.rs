@@ -8,10 +8,7 @@ use crate::effect::{Answer, Effect};
 use crate::input::{Time, WaiterId};
 use crate::pinset::key::PinKey;
 use crate::store::{Store, StoreError};
-use crate::tracker::goals::Origin;
-
-/// From so many new records on, an audit is cheaper than asking Kubo for each pin.
-const AUDIT_FROM: u64 = 64;
+use crate::tracker::goals::{AUDIT_FROM, Origin};
 
 impl<S: Store> Node<S> {
     /// Writes the records as they are, but for those that differ from what is there in nothing or in

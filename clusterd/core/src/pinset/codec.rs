@@ -17,6 +17,10 @@ const SHA2_256: [u8; 2] = [0x12, 0x20];
 /// Largest block that is read: Go's bitswap carries no more in a message.
 pub const BLOCK_BYTES_MAX: usize = 4 << 20;
 
+/// Greatest height that is read. A block at the end of the numbers would leave no room above it, and
+/// every later change of any peer would lose.
+const HEIGHT_MAX: u64 = 1 << 62;
+
 const WHAT: &str = "a block";
 
 /// Identity of a block: the sha2-256 of its bytes. All blocks are version 1, dag-pb, sha2-256.
@@ -24,6 +28,9 @@ const WHAT: &str = "a block";
 pub struct BlockId([u8; 32]);
 
 impl BlockId {
+    /// The first one in order.
+    pub(crate) const FIRST: Self = Self([0; 32]);
+
     /// The identity of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
@@ -138,10 +145,11 @@ impl Block {
             BlockId::from_cid(&cid)
                 .ok_or_else(|| CodecError::malformed(WHAT, format_args!("link to {cid}")))
         };
-        Ok(Self {
-            links: node.links.into_iter().map(link).collect::<Result<_, _>>()?,
-            delta: Delta::decode(node.data.as_slice())
-                .map_err(|e| CodecError::malformed(WHAT, e))?,
-        })
+        let delta = Delta::decode(node.data.as_slice());
+        let delta = delta.map_err(|e| CodecError::malformed(WHAT, e))?;
+        if delta.priority > HEIGHT_MAX {
+            return Err(CodecError::malformed(WHAT, format_args!("height {}", delta.priority)));
+        }
+        Ok(Self { links: node.links.into_iter().map(link).collect::<Result<_, _>>()?, delta })
     }
 }

@@ -60,6 +60,11 @@ impl OpenDelta {
         self.bytes > 0 && self.bytes + more > DELTA_BYTES_MAX
     }
 
+    /// How many changes it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.elements.len() + self.tombstones.len()
+    }
+
     /// Adds the element of a key that has none here.
     pub(crate) fn put(&mut self, key: String, value: Vec<u8>) {
         let element = Element { key, id: String::new(), value };

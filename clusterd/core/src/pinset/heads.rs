@@ -53,24 +53,12 @@ impl Heads {
         self.0.contains_key(id)
     }
 
-    /// Height that the next block gets: one above the highest head, at least 1.
-    #[must_use]
-    pub fn next_height(&self) -> u64 {
-        self.0.values().max().copied().unwrap_or(0).saturating_add(1)
-    }
-
     /// Makes a block a head.
     pub fn add<S: Store>(&mut self, store: &mut S, id: BlockId, height: u64) {
         let mut value = Vec::new();
         put_uvarint(&mut value, height);
         store.put(Space::Heads, id.digest().to_vec(), value);
         self.0.insert(id, height);
-    }
-
-    /// Makes a block a head in place of one that it builds on.
-    pub fn replace<S: Store>(&mut self, store: &mut S, old: &BlockId, id: BlockId, height: u64) {
-        self.remove(store, old);
-        self.add(store, id, height);
     }
 
     /// Puts one block in place of all heads.
@@ -82,7 +70,8 @@ impl Heads {
         self.add(store, id, height);
     }
 
-    fn remove<S: Store>(&mut self, store: &mut S, id: &BlockId) {
+    /// Takes a block out that another builds on; nothing happens when it is no head.
+    pub fn remove<S: Store>(&mut self, store: &mut S, id: &BlockId) {
         if self.0.remove(id).is_some() {
             store.delete(Space::Heads, id.digest().to_vec());
         }

@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod delta;
 pub mod heads;
+pub(crate) mod join;
 pub mod key;
 mod merge;
 pub mod pin_row;
@@ -15,6 +16,7 @@ use codec::{Block, BlockId};
 use common::pin::Pin;
 use delta::OpenDelta;
 use heads::Heads;
+use join::Join;
 use key::PinKey;
 use pin_row::PinRow;
 use record::encode_pin;
@@ -22,16 +24,39 @@ use record::encode_pin;
 /// Name of the fact that holds the next block's number, 8 bytes.
 const NEXT_NUMBER: &[u8] = b"next_block";
 
+/// Name of the fact that holds the greatest height of any merged block, 8 bytes.
+const HIGHEST: &[u8] = b"highest";
+
 /// Bytes that an element adds around its value: key text, tags, lengths.
 const ELEMENT_OVERHEAD: usize = 128;
 
-/// What a change did to a key.
+/// What a merged block did to a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The key has a new value.
-    Put(PinKey),
+    Put {
+        /// Which key.
+        key: PinKey,
+        /// Its row before.
+        before: Option<Vec<u8>>,
+    },
     /// Additions were removed. The key may still have a value, which must be looked at.
-    Removed(PinKey),
+    Removed {
+        /// Which key.
+        key: PinKey,
+        /// Its row before.
+        before: Option<Vec<u8>>,
+    },
+}
+
+impl Change {
+    /// The key, and its row before.
+    #[must_use]
+    pub fn into_before(self) -> (PinKey, Option<Vec<u8>>) {
+        match self {
+            Self::Put { key, before } | Self::Removed { key, before } => (key, before),
+        }
+    }
 }
 
 /// The pinset's memory: heads, and the delta that local changes go to. All else is in the store.
@@ -40,6 +65,12 @@ pub struct Pinset {
     heads: Heads,
     open: Option<OpenDelta>,
     next_number: u64,
+    /// Greatest height of any block here. A block may say that it is lower than what it links to;
+    /// what is written on top of it must not lose against what lies below.
+    highest: u64,
+    join: Join,
+    /// The newest block sealed since the last [`Self::take_sealed`].
+    sealed: Option<BlockId>,
 }
 
 impl Pinset {
@@ -48,13 +79,14 @@ impl Pinset {
     /// # Errors
     /// When the storage fails or is damaged.
     pub fn load<S: Store>(store: &S) -> Result<Self, StoreError> {
-        let next_number = match store.get(Space::Meta, NEXT_NUMBER)? {
-            None => 0,
-            Some(row) => row.as_slice().try_into().map(u64::from_be_bytes).map_err(|_| {
-                StoreError::Damaged { what: "the number of the next block".to_owned() }
-            })?,
-        };
-        Ok(Self { heads: Heads::load(store)?, open: None, next_number })
+        Ok(Self {
+            heads: Heads::load(store)?,
+            open: None,
+            next_number: number(store, NEXT_NUMBER)?,
+            highest: number(store, HIGHEST)?,
+            join: Join::load(store)?,
+            sealed: None,
+        })
     }
 
     /// The current heads.
@@ -185,7 +217,29 @@ impl Pinset {
         set::keep_block(store, number, &id, &bytes);
         self.heads.replace_all(store, id, height);
         self.set_next_number(store, number + 1);
+        self.note_height(store, height);
+        self.sealed = Some(id);
+        if matches!(self.join, Join::Under { .. }) {
+            set::note_own(store, number);
+        }
         Ok(Some(id))
+    }
+
+    /// The newest block that was sealed since the last call. It links those sealed before it.
+    pub fn take_sealed(&mut self) -> Option<BlockId> {
+        self.sealed.take()
+    }
+
+    /// Whether a sealed block waits for [`Self::take_sealed`].
+    #[must_use]
+    pub fn has_sealed(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// Changes in the open delta.
+    #[must_use]
+    pub fn open_changes(&self) -> usize {
+        self.open.as_ref().map_or(0, OpenDelta::len)
     }
 
     /// The open delta's block number and height, after closing one that is full.
@@ -197,13 +251,31 @@ impl Pinset {
         if self.open.as_ref().is_some_and(|open| open.is_full(more)) {
             self.seal(store)?;
         }
-        let (next, height) = (self.next_number, self.heads.next_height());
+        let (next, height) = (self.next_number, self.highest.saturating_add(1));
         let open = self.open.get_or_insert_with(|| OpenDelta::new(next, height));
         Ok((open.sequence, open.height))
+    }
+
+    fn note_height<S: Store>(&mut self, store: &mut S, height: u64) {
+        if height > self.highest {
+            self.highest = height;
+            store.put(Space::Meta, HIGHEST.to_vec(), height.to_be_bytes().to_vec());
+        }
     }
 
     fn set_next_number<S: Store>(&mut self, store: &mut S, next: u64) {
         self.next_number = next;
         store.put(Space::Meta, NEXT_NUMBER.to_vec(), next.to_be_bytes().to_vec());
     }
+}
+
+/// A fact of 8 bytes; 0 when it was never written.
+fn number<S: Store>(store: &S, name: &[u8]) -> Result<u64, StoreError> {
+    let Some(row) = store.get(Space::Meta, name)? else {
+        return Ok(0);
+    };
+    let damaged = |_| StoreError::Damaged {
+        what: format!("the fact {}", String::from_utf8_lossy(name)),
+    };
+    row.as_slice().try_into().map(u64::from_be_bytes).map_err(damaged)
 }

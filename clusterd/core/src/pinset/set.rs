@@ -12,10 +12,13 @@ use crate::store::{Space, Store, StoreError};
 
 /// First byte of `Set` keys: number of a block -> its digest.
 const BLOCK_OF_NUMBER: u8 = 0;
-/// First byte of `Set` keys: digest -> number, for blocks that were named before they came.
+/// First byte of `Set` keys: digest -> number, also for blocks that were named and did not come yet.
+/// Without it a tombstone's number would cost reading the whole block that it names.
 const NUMBER_OF_BLOCK: u8 = 1;
 /// First byte of `Set` keys: a pin key and a block's number -> what the block is to the key.
 const ADDED_OR_BURIED: u8 = 2;
+/// First byte of `Set` keys: numbers of own blocks written while the first walk was under way.
+const OWN_BLOCK: u8 = 3;
 
 const ADDED: u8 = 0;
 const BURIED: u8 = 1;
@@ -75,15 +78,42 @@ pub(crate) fn is_buried<S: Store>(store: &S, key: &PinKey, block: u64) -> Result
 
 /// Numbers of the blocks that added a key and are not removed, without the one that holds the value.
 pub(crate) fn other_additions<S: Store>(store: &S, key: &PinKey) -> Result<Vec<u64>, StoreError> {
+    numbers(store, key, ADDED)
+}
+
+/// Numbers of the blocks whose addition of a key is removed.
+pub(crate) fn buried_additions<S: Store>(store: &S, key: &PinKey) -> Result<Vec<u64>, StoreError> {
+    numbers(store, key, BURIED)
+}
+
+fn numbers<S: Store>(store: &S, key: &PinKey, wanted: u8) -> Result<Vec<u64>, StoreError> {
     let prefix = state_prefix(key);
-    let mut added = Vec::new();
+    let mut found = Vec::new();
     for (row, state) in store.scan(Space::Set, &prefix, None, BLOCKS_OF_KEY_MAX)? {
         let number = row.get(prefix.len()..).and_then(|number| number.try_into().ok());
-        if let (Some(number), Some(&ADDED)) = (number, state.first()) {
-            added.push(u64::from_be_bytes(number));
+        if let Some(number) = number.filter(|_| state.first() == Some(&wanted)) {
+            found.push(u64::from_be_bytes(number));
         }
     }
-    Ok(added)
+    Ok(found)
+}
+
+/// Notes that a block is this peer's own.
+pub(crate) fn note_own<S: Store>(store: &mut S, number: u64) {
+    store.put(Space::Set, own_key(number), Vec::new());
+}
+
+/// Whether a block was noted as this peer's own.
+pub(crate) fn is_noted_own<S: Store>(store: &S, number: u64) -> Result<bool, StoreError> {
+    store.has(Space::Set, &own_key(number))
+}
+
+/// Forgets some of the notes on own blocks; those beyond the limit are harmless.
+pub(crate) fn forget_own<S: Store>(store: &mut S) -> Result<(), StoreError> {
+    for (row, _) in store.scan(Space::Set, &[OWN_BLOCK], None, BLOCKS_OF_KEY_MAX)? {
+        store.delete(Space::Set, row);
+    }
+    Ok(())
 }
 
 /// The block with a number.
@@ -94,11 +124,13 @@ pub(crate) fn block_of<S: Store>(store: &S, number: u64) -> Result<BlockId, Stor
         .ok_or_else(|| StoreError::Damaged { what: format!("block number {number} is unknown") })
 }
 
+/// Whether the block with a number is stored; a tombstone may name one that never comes.
+pub(crate) fn is_kept<S: Store>(store: &S, number: u64) -> Result<bool, StoreError> {
+    store.has(Space::Blocks, block_of(store, number)?.digest())
+}
+
 /// The number of a block that is stored, or was named before.
 pub(crate) fn number_of<S: Store>(store: &S, id: &BlockId) -> Result<Option<u64>, StoreError> {
-    if let Some(row) = store.get(Space::Blocks, id.digest())? {
-        return Ok(RowReader(&row).uvarint());
-    }
     let row = store.get(Space::Set, &digest_key(id))?;
     Ok(row.and_then(|row| RowReader(&row).uvarint()))
 }
@@ -113,11 +145,11 @@ pub(crate) fn name_block<S: Store>(store: &mut S, number: u64, id: &BlockId) {
 
 /// Keeps a block under its number.
 pub(crate) fn keep_block<S: Store>(store: &mut S, number: u64, id: &BlockId, bytes: &[u8]) {
+    name_block(store, number, id);
     let mut row = Vec::with_capacity(bytes.len() + 9);
     put_uvarint(&mut row, number);
     row.extend_from_slice(bytes);
     store.put(Space::Blocks, id.digest().to_vec(), row);
-    store.put(Space::Set, number_key(number), id.digest().to_vec());
 }
 
 /// The bytes of a block.
@@ -133,6 +165,10 @@ pub fn block_bytes<S: Store>(store: &S, id: &BlockId) -> Result<Option<Vec<u8>>,
     let header = row.len() - reader.0.len();
     row.drain(..header);
     Ok(Some(row))
+}
+
+fn own_key(number: u64) -> Vec<u8> {
+    [&[OWN_BLOCK], number.to_be_bytes().as_slice()].concat()
 }
 
 fn number_key(number: u64) -> Vec<u8> {

@@ -1,51 +1,100 @@
-//! From announced heads down to known blocks: which blocks to fetch, and what becomes a head.
+//! From announced heads down to known blocks: what to fetch, in which order, and again after failures.
 //!
-//! Source: `crdt.go` of go-ds-crdt 0.6 (`handleBlock`, `processNode`). Unlike Go, several announced
-//! heads are walked at once, so one that cannot be fetched holds up nothing else.
+//! Source: `crdt.go` of go-ds-crdt 0.6 (`handleBlock`, `processNode`). Where Go goes through the
+//! announced heads one by one, all are walked at once here. A merged block that no merged block
+//! links to is a head, from its own merge on: the heads follow from the blocks alone, whatever
+//! order they came in, and are Go's once nothing is wanted any more. In between they differ: what
+//! is written meanwhile builds on all that its writer could see, so that it does not lose by height.
+
+mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{Block, BlockId};
 use super::record::CodecError;
 use super::{Change, Pinset};
-use crate::store::{Store, StoreError};
+use crate::input::Time;
+use crate::row::{RowReader, put_uvarint};
+use crate::store::{Space, Store, StoreError};
+use queue::{Class, Queue};
 
-/// Most blocks that are wanted at once; what is announced beyond is left to the next announcement.
+/// Most blocks that are wanted at once. A block whose links would go beyond is not taken; it is
+/// tried again later. No honest history is near that wide.
 const WANTED_MAX: usize = 65_536;
+/// Most announced heads among them; further ones are left to the next announcement.
+const ANNOUNCED_MAX: usize = 16_384;
+/// Wait after a block below a merged one failed for the first time, in milliseconds; it doubles.
+const AGAIN_AFTER: u64 = 10_000;
+/// Longest such wait.
+const AGAIN_AFTER_MAX: u64 = 3_600_000;
 
-/// The announced head that a wanted block is an ancestor of.
+const WHAT: &str = "a block";
+
+/// A block that is not here yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// First head of a peer that has none: it becomes a head before its ancestors are known, so
-    /// that what is written meanwhile builds on it.
-    FirstHead,
-    /// An announced head.
-    Root,
-    /// A block below an announced head of that height.
-    Below { root: BlockId, height: u64 },
+struct Want {
+    /// Greater goes first: the height of the block that links here, or the age of the announcement.
+    rank: u64,
+    /// Whether a merged block links here. Such a want is in the store and stays until it is met;
+    /// an announcement is in memory alone and ends with a failure.
+    is_below: bool,
+    /// Failed attempts.
+    attempts: u32,
 }
 
-/// What a fetched block led to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// What the merge changed.
-    pub changes: Vec<Change>,
-    /// Blocks to fetch now.
-    pub fetch: Vec<BlockId>,
+impl Want {
+    fn class(&self) -> Class {
+        match (self.is_below, self.attempts) {
+            (false, _) => Class::Announced,
+            (true, 0) => Class::Below,
+            (true, _) => Class::Again,
+        }
+    }
 }
 
-/// Announced heads and wanted blocks. Lives in memory: a restart begins again at the next
-/// announcement and stops at the blocks merged before.
+/// How far the history is known, for those who look after the peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Blocks that are being fetched now.
+    pub fetching: usize,
+    /// Blocks that are known to be missing, those included.
+    pub wanted: usize,
+    /// Missing blocks that could not be had so far. While there are any, the history is incomplete.
+    pub failed: usize,
+}
+
+/// Announced heads and wanted blocks.
 #[derive(Debug, Default)]
 pub struct Walk {
-    wanted: BTreeMap<BlockId, Purpose>,
-    /// First heads that came while others of the same announcement are still under way.
-    first: Vec<(BlockId, Block, Vec<u8>)>,
-    is_dirty: bool,
+    wanted: BTreeMap<BlockId, Want>,
+    queue: Queue,
+    announced: usize,
+    /// Announcements so far: the newest goes first.
+    announcements: u64,
+    failed: usize,
+    paused_until: Time,
 }
 
 impl Walk {
-    /// Takes an announcement; gives the blocks to fetch.
+    /// Takes up the walks that the store knows of.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn load<S: Store>(store: &S) -> Result<Self, StoreError> {
+        let mut walk = Self::default();
+        for (key, row) in store.scan(Space::Wanted, &[], None, WANTED_MAX)? {
+            let want = BlockId::from_digest(&key).zip(RowReader(&row).uvarint());
+            let (id, rank) = want.ok_or_else(|| StoreError::Damaged {
+                what: format!("a wanted block of {} bytes", key.len()),
+            })?;
+            walk.insert(id, Want { rank, is_below: true, attempts: 0 });
+        }
+        Ok(walk)
+    }
+
+    /// Takes an announcement. Known heads change nothing; one that failed before is tried again.
     ///
     /// # Errors
     /// When the storage fails.
@@ -54,20 +103,21 @@ impl Walk {
         pinset: &Pinset,
         store: &S,
         ids: &[BlockId],
-    ) -> Result<Vec<BlockId>, StoreError> {
-        let purpose = if pinset.heads().is_empty() { Purpose::FirstHead } else { Purpose::Root };
-        let mut fetch = Vec::new();
+    ) -> Result<(), StoreError> {
+        self.announcements += 1;
         for id in ids {
-            let known = self.wanted.contains_key(id) || pinset.has_merged(store, id)?;
-            if !known && self.wanted.len() < WANTED_MAX {
-                self.wanted.insert(*id, purpose);
-                fetch.push(*id);
+            if self.wanted.contains_key(id) {
+                self.queue.hasten(id);
+            } else if self.announced < ANNOUNCED_MAX && !pinset.has_merged(store, id)? {
+                let rank = self.announcements;
+                self.insert(*id, Want { rank, is_below: false, attempts: 0 });
             }
         }
-        Ok(fetch)
+        Ok(())
     }
 
-    /// Takes a fetched block. Bytes that are not those of the CID, or no block, count as a failure.
+    /// Takes a fetched block, whoever asked for it, if it is wanted. Bytes that are not those of
+    /// the CID, or no block, count as a failure.
     ///
     /// # Errors
     /// The outer error when the storage fails, the inner one when the bytes are not the block.
@@ -75,118 +125,161 @@ impl Walk {
         &mut self,
         pinset: &mut Pinset,
         store: &mut S,
-        id: BlockId,
-        bytes: Vec<u8>,
-    ) -> Result<Result<Step, CodecError>, StoreError> {
-        if BlockId::of(&bytes) != id {
-            return Ok(Err(CodecError::malformed("a block", "its bytes have another hash")));
-        }
-        let block = match Block::decode(&bytes) {
+        (id, bytes): (BlockId, &[u8]),
+        now: Time,
+    ) -> Result<Result<Vec<Change>, CodecError>, StoreError> {
+        let Some(want) = self.wanted.get(&id).copied() else {
+            self.queue.forget(&id);
+            return Ok(Ok(Vec::new()));
+        };
+        let block = match read(&id, bytes) {
             Ok(block) => block,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                self.failed(&id, now);
+                return Ok(Err(error));
+            }
         };
-        let Some(purpose) = self.wanted.remove(&id) else {
-            return Ok(Ok(Step::default()));
-        };
-        let mut step = Step::default();
-        match purpose {
-            Purpose::FirstHead => {
-                self.first.push((id, block, bytes));
-                self.start_with_first_heads(pinset, store, &mut step)?;
-            }
-            Purpose::Root => {
-                let height = block.delta.priority;
-                self.process(pinset, store, (id, &block, &bytes), (id, height), &mut step)?;
-            }
-            Purpose::Below { root, height } => {
-                self.process(pinset, store, (id, &block, &bytes), (root, height), &mut step)?;
-            }
+        let (known, unknown) = self.links(pinset, store, &block)?;
+        if unknown.len() + self.wanted.len() > WANTED_MAX {
+            self.failed(&id, now);
+            return Ok(Err(CodecError::malformed(WHAT, "it links to too many unknown blocks")));
         }
-        Ok(Ok(step))
+        self.remove(store, &id);
+        if pinset.has_merged(store, &id)? {
+            return Ok(Ok(Vec::new()));
+        }
+        let changes = pinset.merge(store, &id, &block, bytes)?;
+        let height = block.delta.priority;
+        if !want.is_below {
+            pinset.heads.add(store, id, height);
+        }
+        for link in known {
+            pinset.heads.remove(store, &link);
+        }
+        for link in unknown {
+            self.want_below(store, link, height);
+        }
+        Ok(Ok(changes))
     }
 
-    /// A wanted block cannot be had. Below a head that leaves a gap, which a repair closes later.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn failed<S: Store>(
-        &mut self,
-        pinset: &mut Pinset,
-        store: &mut S,
-        id: BlockId,
-    ) -> Result<Step, StoreError> {
-        let mut step = Step::default();
-        match self.wanted.remove(&id) {
-            Some(Purpose::Below { .. }) => self.is_dirty = true,
-            Some(Purpose::FirstHead) => self.start_with_first_heads(pinset, store, &mut step)?,
-            Some(Purpose::Root) | None => {}
+    /// A block cannot be had. An announced head is left to the next announcement; what a merged
+    /// block links to stays wanted.
+    pub fn failed(&mut self, id: &BlockId, now: Time) {
+        self.queue.forget(id);
+        let Some(want) = self.wanted.get_mut(id) else { return };
+        if !want.is_below {
+            self.wanted.remove(id);
+            self.announced -= 1;
+            return;
         }
-        Ok(step)
+        self.failed += usize::from(want.attempts == 0);
+        want.attempts = want.attempts.saturating_add(1);
+        self.queue.wait(*id, want.rank, now.plus_millis(back_off(id, want.attempts)));
     }
 
-    /// Whether a walk broke off after part of it was merged.
+    /// Somebody came who may have what nobody had.
+    pub fn peer_came(&mut self) {
+        self.queue.hasten_all();
+    }
+
+    /// Nothing is fetched until then.
+    pub(crate) fn pause(&mut self, until: Time) {
+        self.paused_until = until;
+    }
+
+    /// The blocks to fetch now, the newest first. Each counts as under way until
+    /// [`Self::fetched`] or [`Self::failed`].
+    pub fn fetches(&mut self, now: Time) -> Vec<BlockId> {
+        if now < self.paused_until { Vec::new() } else { self.queue.start(now) }
+    }
+
+    /// When there is something to fetch, unless something happens before.
+    pub(crate) fn next_wake(&self) -> Option<Time> {
+        self.queue.next_wake().map(|wake| wake.max(self.paused_until))
+    }
+
+    /// Whether blocks below merged ones could not be had.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.is_dirty
+        self.failed > 0
     }
 
-    /// Once all first heads came or failed: all become heads, then each is walked.
-    fn start_with_first_heads<S: Store>(
-        &mut self,
-        pinset: &mut Pinset,
-        store: &mut S,
-        step: &mut Step,
-    ) -> Result<(), StoreError> {
-        if self.wanted.values().any(|purpose| *purpose == Purpose::FirstHead) {
-            return Ok(());
-        }
-        let first = std::mem::take(&mut self.first);
-        for (id, block, _) in &first {
-            pinset.heads.add(store, *id, block.delta.priority);
-        }
-        for (id, block, bytes) in &first {
-            let root = (*id, block.delta.priority);
-            if !pinset.has_merged(store, id)? {
-                self.process(pinset, store, (*id, block, bytes), root, step)?;
-            }
-        }
-        Ok(())
+    /// Whether nothing is wanted.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.wanted.is_empty()
     }
 
-    /// Merges one block and decides on its links.
-    fn process<S: Store>(
-        &mut self,
-        pinset: &mut Pinset,
-        store: &mut S,
-        (id, block, bytes): (BlockId, &Block, &[u8]),
-        (root, height): (BlockId, u64),
-        step: &mut Step,
-    ) -> Result<(), StoreError> {
-        step.changes.extend(pinset.merge(store, &id, block, bytes)?);
-        // The bottom of the history: the branch is a head of its own.
-        if block.links.is_empty() {
-            pinset.heads.add(store, root, height);
+    /// How much is wanted.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            fetching: self.queue.under_way(),
+            wanted: self.wanted.len(),
+            failed: self.failed,
         }
-        let mut is_head = false;
+    }
+
+    /// The links of a block, each once: those that are merged, and those that are not.
+    fn links<S: Store>(
+        &self,
+        pinset: &Pinset,
+        store: &S,
+        block: &Block,
+    ) -> Result<(Vec<BlockId>, Vec<BlockId>), StoreError> {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for link in block.links.iter().copied().collect::<BTreeSet<_>>() {
             let is_merged = pinset.has_merged(store, &link)?;
-            if pinset.heads.contains(&link) {
-                pinset.heads.replace(store, &link, root, height);
-                is_head = true;
-                if is_merged {
-                    continue;
-                }
-            }
-            if is_merged || self.wanted.contains_key(&link) {
-                if !is_head {
-                    pinset.heads.add(store, root, height);
-                    is_head = true;
-                }
-                continue;
-            }
-            self.wanted.insert(link, Purpose::Below { root, height });
-            step.fetch.push(link);
+            if is_merged { &mut known } else { &mut unknown }.push(link);
         }
-        Ok(())
+        Ok((known, unknown))
     }
+
+    /// A merged block links here: what was an announced head is none any more.
+    fn want_below<S: Store>(&mut self, store: &mut S, id: BlockId, rank: u64) {
+        match self.wanted.get_mut(&id) {
+            Some(want) if want.is_below => return,
+            Some(want) => {
+                *want = Want { rank, is_below: true, attempts: 0 };
+                self.announced -= 1;
+                self.queue.change(id, Class::Below, rank);
+            }
+            None => self.insert(id, Want { rank, is_below: true, attempts: 0 }),
+        }
+        let mut row = Vec::new();
+        put_uvarint(&mut row, rank);
+        store.put(Space::Wanted, id.digest().to_vec(), row);
+    }
+
+    fn insert(&mut self, id: BlockId, want: Want) {
+        self.announced += usize::from(!want.is_below);
+        self.queue.add(id, want.class(), want.rank);
+        self.wanted.insert(id, want);
+    }
+
+    fn remove<S: Store>(&mut self, store: &mut S, id: &BlockId) {
+        self.queue.forget(id);
+        let Some(want) = self.wanted.remove(id) else { return };
+        self.failed -= usize::from(want.attempts > 0);
+        if want.is_below {
+            store.delete(Space::Wanted, id.digest().to_vec());
+        } else {
+            self.announced -= 1;
+        }
+    }
+}
+
+fn read(id: &BlockId, bytes: &[u8]) -> Result<Block, CodecError> {
+    if BlockId::of(bytes) != *id {
+        return Err(CodecError::malformed(WHAT, "its bytes have another hash"));
+    }
+    Block::decode(bytes)
+}
+
+/// Doubles up to the limit, then up to a quarter less, differently for each block.
+fn back_off(id: &BlockId, attempts: u32) -> u64 {
+    let factor = 1u64.checked_shl(attempts.saturating_sub(1).min(32)).unwrap_or(u64::MAX);
+    let full = AGAIN_AFTER.saturating_mul(factor).min(AGAIN_AFTER_MAX);
+    let scatter = u64::from(id.digest()[0]);
+    full - full / 4 * scatter / 0xff
 }

@@ -15,6 +15,13 @@ const WISHES_MAX: usize = 10_000;
 /// Imported pins queue as if they were so old, in milliseconds: pins that somebody asks for go first.
 const IMPORT_BEHIND: u64 = 600_000;
 
+/// From so many new records on, an audit is cheaper than asking Kubo for each pin.
+pub(crate) const AUDIT_FROM: u64 = 64;
+
+/// A pin of another peer that is so old, in milliseconds, may be held by Kubo already, as on a
+/// machine that moves over from Go.
+pub(crate) const OLD_AFTER: u64 = 600_000;
+
 /// Where a wanted pin comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -24,6 +31,9 @@ pub(crate) enum Origin {
     Added,
     /// One of many records taken in.
     Imported,
+    /// Another peer pinned it, now or long ago: it queues by its age, so that a new pin goes ahead
+    /// of a history that is being caught up with.
+    Replicated,
 }
 
 impl Tracker {
@@ -48,6 +58,8 @@ impl Tracker {
         let time = match origin {
             Origin::Asked | Origin::Added => work.now,
             Origin::Imported => Time(work.now.0.saturating_sub(IMPORT_BEHIND)),
+            // Its clock may be ahead of ours.
+            Origin::Replicated => Time(pin.created_at.saturating_mul(1000)).min(work.now),
         };
         let mut unsettled = unsettled;
         if let (Some(before), Some(old)) = (&mut unsettled, old)

@@ -48,7 +48,7 @@ impl Kubo {
             }
             Effect::IpfsProbe => self.probes += 1,
             Effect::IpfsAudit => self.audits += 1,
-            Effect::Answer { .. } => {}
+            Effect::Answer { .. } | Effect::FetchBlock { .. } | Effect::Broadcast { .. } => {}
         }
     }
 

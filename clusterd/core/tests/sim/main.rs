@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod behaviour;
+mod chance;
 mod kubo;
 mod queue;
 mod random;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clusterd_core::effect::Answer;
-use clusterd_core::input::{Input, IpfsFailure, OpId, PinRequest, Until, WaiterId};
+use clusterd_core::input::{Input, IpfsFailure, OpId, PinRequest, Time, Until, WaiterId};
 use clusterd_core::pinset::Pinset;
 use clusterd_core::pinset::codec::BlockId;
 use clusterd_core::pinset::heads::Heads;
@@ -16,6 +16,7 @@ use clusterd_core::tracker::phase::{Goal, Unsettled};
 use common::ids::Cid;
 use common::pin::{Pin, PinMode};
 
+use crate::chance::Chance;
 use crate::kubo::Asked;
 use crate::world::{World, cid, request};
 
@@ -24,26 +25,6 @@ const SEEDS: u64 = 100;
 const STEPS: usize = 200;
 /// Few, so that operations meet.
 const CIDS: u64 = 6;
-
-/// Xorshift: small, and the same everywhere.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn of<T>(&mut self, items: Vec<T>) -> Option<T> {
-        if items.is_empty() {
-            return None;
-        }
-        let at = usize::try_from(self.below(items.len() as u64)).unwrap();
-        items.into_iter().nth(at)
-    }
-}
 
 /// Mode and name of what was accepted.
 type Model = BTreeMap<Cid, (PinMode, String)>;
@@ -65,7 +46,7 @@ fn accepted_pins_are_never_lost_and_no_status_lies() {
         None => 1..number("SIM_SEEDS").unwrap_or(SEEDS) + 1,
     };
     for seed in seeds {
-        let chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let chance = Chance::of_seed(seed);
         let (model, promised) = (Model::new(), BTreeMap::new());
         let mut run = Run { world: World::new(), chance, model, promised, seed };
         for _ in 0..STEPS {
@@ -252,11 +233,12 @@ impl Run {
         let heads: Vec<BlockId> = Heads::load(ours).unwrap().iter().map(|(id, _)| id).collect();
         let mut store = MemoryStore::default();
         let (mut pinset, mut walk) = (Pinset::load(&store).unwrap(), Walk::default());
-        let mut fetch = walk.heads_seen(&pinset, &store, &heads).unwrap();
+        walk.heads_seen(&pinset, &store, &heads).unwrap();
+        let mut fetch = walk.fetches(Time(0));
         while let Some(id) = fetch.pop() {
             let bytes = block_bytes(ours, &id).unwrap().unwrap();
-            let step = walk.fetched(&mut pinset, &mut store, id, bytes).unwrap().unwrap();
-            fetch.extend(step.fetch);
+            walk.fetched(&mut pinset, &mut store, (id, &bytes), Time(0)).unwrap().unwrap();
+            fetch.extend(walk.fetches(Time(0)));
         }
         let pins = |store: &MemoryStore| -> Vec<Option<Pin>> {
             let rows = store.scan(Space::Pins, &[], None, usize::MAX).unwrap().into_iter();

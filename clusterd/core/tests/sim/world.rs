@@ -142,9 +142,10 @@ impl World {
             self.fail_commit();
             return;
         }
-        self.node.commit().unwrap();
+        let told = self.node.commit().unwrap();
         assert!(self.rows(Space::Blocks).len() <= blocks + 1, "one block a batch");
         self.release(effects);
+        self.release(told);
     }
 
     /// What the owner does when a commit fails: breaks off Kubo's calls, answers all, reloads.

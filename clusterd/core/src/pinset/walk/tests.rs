@@ -1,0 +1,1 @@
+//! Walks in any order.
