@@ -1,7 +1,7 @@
 //! The API on both sockets: scope, decode, ask, encode.
 
 pub mod door;
-mod here;
+pub mod here;
 pub mod kubo;
 mod listing;
 pub mod others;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clusterd_core::effect::Effect;
 use clusterd_core::input::{Input, IpfsFailure, OpId};
+use clusterd_core::pinset::codec::BlockId;
 use common::ids::Cid;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
+use crate::net::Net;
 
 /// A living Kubo says who it is in this time, however busy it is.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +32,7 @@ pub struct Outbox {
     kubo: Client,
     pin_timeout: Duration,
     inputs: mpsc::Sender<Input>,
+    net: Net,
     operations: Arc<Mutex<Operations>>,
 }
 
@@ -48,9 +51,10 @@ impl Outbox {
         kubo: Client,
         pin_timeout: Duration,
         inputs: mpsc::Sender<Input>,
+        net: Net,
     ) -> Self {
         let operations = Arc::default();
-        Self { runtime, waiters, kubo, pin_timeout, inputs, operations }
+        Self { runtime, waiters, kubo, pin_timeout, inputs, net, operations }
     }
 
     /// Lets one effect happen. Does not wait.
@@ -68,7 +72,41 @@ impl Outbox {
             Effect::IpfsCancel { op } => self.cancel(op),
             Effect::IpfsProbe => self.probe(),
             Effect::IpfsAudit => self.audit(),
+            Effect::FetchBlock { id } => self.fetch(id),
+            Effect::Broadcast { heads } => self.announce(heads),
         }
+    }
+
+    /// Tells the network that these blocks are stored: peers that waited for them get them.
+    pub fn have(&self, blocks: Vec<BlockId>) {
+        if !blocks.is_empty() {
+            let net = self.net.clone();
+            self.runtime.spawn(async move { net.have(blocks).await });
+        }
+    }
+
+    fn fetch(&self, id: BlockId) {
+        let (net, inputs) = (self.net.clone(), self.inputs.clone());
+        self.runtime.spawn(async move {
+            let input = match net.fetch(id).await {
+                Ok(bytes) => Input::BlockFetched { id, bytes },
+                Err(error) => {
+                    tracing::debug!(block = ?id, %error, "a block cannot be had");
+                    Input::BlockFailed { id }
+                }
+            };
+            // An error means that the daemon is ending.
+            drop(inputs.send(input).await);
+        });
+    }
+
+    fn announce(&self, heads: Vec<BlockId>) {
+        let net = self.net.clone();
+        self.runtime.spawn(async move {
+            // Others may have asked for it already.
+            net.have(heads.clone()).await;
+            net.publish_heads(heads).await;
+        });
     }
 
     /// Breaks all operations off; nothing follows for them.

@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod informer;
 pub mod kubo;
 pub mod network;
+pub mod others;
 pub mod peer;
 
 pub use kubo::KuboSeam;

@@ -10,10 +10,12 @@ use common::api::error::ApiError;
 use common::api::peers::{IdInfo, IpfsInfo};
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::{RepoGc, RepoGcKey};
-use common::ids::Cid;
+use common::ids::{Cid, PeerId};
 use common::status::{PinStatus, StatusFilter};
+use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+use super::others::{ask_all, hides, others};
 use super::refusal::{refused, stored, unexpected};
 use super::rest::state::States;
 use super::room::{Room, VERSION};
@@ -46,6 +48,46 @@ impl Room {
             error: String::new(),
             ipfs,
             peername: self.me.peername.clone(),
+        }
+    }
+
+    /// Who all members are, this peer first; each is asked, and one that does not answer is told of
+    /// with its error. One that hides from us is left out, as Go does.
+    pub fn ids(self: &Arc<Self>) -> mpsc::Receiver<IdInfo> {
+        let (found, received) = mpsc::channel(WAITING_MAX);
+        let room = Arc::clone(self);
+        tokio::spawn(async move {
+            if found.send(room.id().await).await.is_err() {
+                return;
+            }
+            let others = others(&room.members.borrow().clone(), &room.me.peer);
+            let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.id(peer)));
+            while let Some((peer, answer)) = answers.next().await {
+                let id = match answer {
+                    Ok(id) => id,
+                    Err(error) if hides(&error) => continue,
+                    Err(error) => room.unknown(peer, error.message),
+                };
+                if found.send(id).await.is_err() {
+                    return;
+                }
+            }
+        });
+        received
+    }
+
+    fn unknown(&self, peer: PeerId, error: String) -> IdInfo {
+        IdInfo {
+            id: peer,
+            addresses: self.others.address(&peer).into_iter().collect(),
+            cluster_peers: Vec::new(),
+            cluster_peers_addresses: Vec::new(),
+            version: String::new(),
+            commit: String::new(),
+            rpc_protocol_version: String::new(),
+            error,
+            ipfs: IpfsInfo::default(),
+            peername: self.others.name(&peer),
         }
     }
 

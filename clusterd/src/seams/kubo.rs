@@ -15,7 +15,7 @@ use crate::api::kubo::{Collected, Kubo, Soon};
 use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
-use crate::ipfs::{pin, repo, resolve};
+use crate::ipfs::{blocks, pin, repo, resolve};
 
 /// Limit of calls that wait for content of others, where the client gave none.
 const PATIENT: Duration = Duration::from_secs(10 * 60);
@@ -100,6 +100,21 @@ impl Kubo for KuboSeam {
                 version: stat.version,
                 missing: Vec::new(),
             })
+        })
+    }
+
+    fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {
+        Box::pin(async move {
+            let peers = blocks::swarm_peers(&self.client).await;
+            let peers = peers.map_err(|error| failure(error, None))?;
+            Ok(peers.iter().filter_map(|peer| peer.parse().ok()).collect())
+        })
+    }
+
+    fn put_block(&self, cid: Cid, data: Vec<u8>) -> Soon<'_, ()> {
+        Box::pin(async move {
+            let put = blocks::put(&self.client, &cid, &data).await;
+            put.map_err(|error| failure(error, None))
         })
     }
 

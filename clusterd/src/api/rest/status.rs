@@ -1,10 +1,10 @@
 //! `/pins`: how far pins are at each peer, and trying failed ones again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use common::api::error::{ApiError, ErrorCode};
+use common::api::error::ApiError;
 use common::api::pins::{GlobalPinInfo, PinInfo};
 use common::api::time::WireTime;
 use common::ids::{Cid, PeerId};
@@ -164,23 +164,26 @@ where
     }
     let members = room.members.borrow().clone();
     for peer in members.iter().filter(|peer| !concerned.contains(peer)) {
-        state.peer_map.entry(*peer).or_insert_with(|| {
-            let status = PinStatus::Remote;
-            PinInfo { status, error: String::new(), ..unreachable_at(room, peer, &ApiError::none()) }
-        });
+        let remote = || unasked(room, peer, PinStatus::Remote, String::new());
+        state.peer_map.entry(*peer).or_insert_with(remote);
     }
     Ok(state)
 }
 
 /// The entry of a peer that could not be asked.
 pub(super) fn unreachable_at(room: &Room, peer: &PeerId, error: &ApiError) -> PinInfo {
+    unasked(room, peer, PinStatus::ClusterError, error.message.clone())
+}
+
+/// What is known of a pin at a peer without asking it.
+fn unasked(room: &Room, peer: &PeerId, status: PinStatus, error: String) -> PinInfo {
     PinInfo {
         peername: room.others.name(peer),
         ipfs_peer_id: None,
         ipfs_peer_addresses: Vec::new(),
-        status: PinStatus::ClusterError,
+        status,
         timestamp: WireTime::from_millis(room.door.now().0),
-        error: error.message.clone(),
+        error,
         attempt_count: 0,
         priority_pin: false,
         progress: None,
