@@ -66,14 +66,10 @@ impl Bridge {
                 NetEvent::Heads { heads, .. } => Some(Input::HeadsSeen { heads, asked: false }),
                 NetEvent::Metric { from, payload } => self.metric(from, &payload),
                 NetEvent::Connected { peer } => {
-                    tracing::info!(%peer, "a peer is connected");
                     self.ask_heads(peer);
                     Some(Input::PeerCame)
                 }
-                NetEvent::Disconnected { peer } => {
-                    tracing::info!(%peer, "a peer is gone");
-                    None
-                }
+                NetEvent::Disconnected { .. } => None,
                 NetEvent::Subscribed { .. } => {
                     self.wake.notify_one();
                     None
