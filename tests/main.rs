@@ -30,6 +30,14 @@ mod proxy {
     mod streaming;
 }
 
+/// How the pinset reaches other peers, ours and Go's.
+#[cfg(test)]
+mod replication {
+    mod compare;
+    mod peers;
+    mod work;
+}
+
 /// How the code is written and who may use whom.
 #[cfg(test)]
 mod rules {

@@ -1,8 +1,10 @@
 //! The API on both sockets: scope, decode, ask, encode.
 
 pub mod door;
+pub mod here;
 pub mod kubo;
 mod listing;
+pub mod others;
 mod proxy;
 mod refusal;
 pub use refusal::stored;

@@ -1,5 +1,6 @@
 //! `clusterd.toml`: raw values, then checked ones; every mistake is reported at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +39,12 @@ pub struct Config {
     pub peers: Peers,
     /// Default of pins that do not say.
     pub replication: Replication,
+    /// How changes become blocks and are announced.
+    pub pinset: PinsetSettings,
+    /// Metrics that a peer must have to be given pins, in the order in which they decide.
+    pub allocate_by: Vec<String>,
+    /// What this peer says of itself, by name; pins are spread over peers of different values.
+    pub tags: BTreeMap<String, String>,
     /// How pins are brought to Kubo.
     pub tracker: Tracker,
     /// Where the status page listens; not served by this version.
@@ -66,6 +73,19 @@ pub struct Ipfs {
     pub pin_timeout: Duration,
     /// A call that has one short answer is given up after so long.
     pub call_timeout: Duration,
+    /// Bytes of Kubo's volume that stay free: others give no pins to this peer beyond that.
+    pub reserve: u64,
+}
+
+/// The replicated pinset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinsetSettings {
+    /// Mean time between two announcements of the newest blocks.
+    pub rebroadcast_every: Duration,
+    /// How long changes are collected before they become a block; zero for not at all.
+    pub batch_age: Duration,
+    /// At so many changes a block is made sooner.
+    pub batch_pins: usize,
 }
 
 /// The network of peers.
@@ -134,6 +154,7 @@ impl Default for Config {
                 api: Address::Ip(std::net::Ipv4Addr::LOCALHOST.into(), 5001),
                 pin_timeout: Duration::from_secs(2 * 60),
                 call_timeout: Duration::from_secs(30),
+                reserve: 1 << 30,
             },
             peers: Peers {
                 listen: "/ip4/0.0.0.0/tcp/9096".parse().into_iter().collect(),
@@ -146,6 +167,13 @@ impl Default for Config {
                 dht: false,
             },
             replication: Replication::Everywhere,
+            pinset: PinsetSettings {
+                rebroadcast_every: Duration::from_secs(60),
+                batch_age: Duration::ZERO,
+                batch_pins: 5000,
+            },
+            allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
+            tags: BTreeMap::from([("group".to_owned(), "default".to_owned())]),
             tracker: Tracker {
                 pins_running_max: 10,
                 retry_after: Duration::from_secs(30),

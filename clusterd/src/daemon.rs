@@ -1,5 +1,6 @@
 //! The life of the daemon: open, serve, stop.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,14 +11,12 @@ use clusterd_core::node::Node;
 use clusterd_core::store::StoreError;
 use common::api::Scope;
 use common::lifecycle::{self, Signals, Wish, exit};
-use common::messages;
 use hyper::header::HeaderValue;
-use multiaddr::Protocol;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::door::{Door, Waiters};
 use crate::api::kubo::Kubo;
@@ -27,10 +26,16 @@ use crate::clock;
 use crate::config::Config;
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
 use crate::effects::Outbox;
-use crate::identity::{self, Identity, IdentityError};
+use crate::identity::{self, ClusterSecret, Identity, IdentityError};
 use crate::ipfs::client::Client;
+use crate::net::{self, IncomingRpc, Net, NetConfig, NetError};
 use crate::reload::Reload;
 use crate::seams::KuboSeam;
+use crate::seams::blocks::StoredBlocks;
+use crate::seams::informer::Informer;
+use crate::seams::network::{Bridge, Pings, serve_peers};
+use crate::seams::others::RpcOthers;
+use crate::seams::peer::RpcPeer;
 use crate::sockets::{Inherited, Socket, SocketError};
 use crate::store::FjallStore;
 
@@ -50,6 +55,9 @@ pub enum DaemonError {
     /// A socket.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The network of peers.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// The credential for Kubo is no header.
     #[error("the credential ipfs-authorization cannot be sent in an HTTP header")]
     Authorization,
@@ -68,13 +76,17 @@ impl DaemonError {
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Identity(_) | Self::Authorization | Self::Store(StoreError::TooNew { .. }) => {
+            Self::Identity(_)
+            | Self::Authorization
+            | Self::Store(StoreError::TooNew { .. })
+            | Self::Net(NetError::Listen { .. } | NetError::Key(_) | NetError::Gossip(_)) => {
                 exit::CONFIG
             }
             Self::Store(
                 StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Damaged { .. },
             )
             | Self::Socket(_)
+            | Self::Net(NetError::InUse { .. } | NetError::Peerstore { .. } | NetError::Mdns(_))
             | Self::System { .. } => exit::FAILURE,
         }
     }
@@ -95,18 +107,20 @@ pub async fn run(
     let too_large = SignalKind::from_raw(nix::libc::SIGXFSZ);
     let _too_large = signal(too_large).map_err(system("listen to signals"))?;
     std::fs::create_dir_all(&config.state).map_err(system("make the state directory"))?;
-    // Needed by the network of peers; asked for from the start, so that no peer begins without.
-    identity::load_secret(&config.state)?;
+    let secret = identity::load_secret(&config.state)?;
     let identity = identity::load_or_make(&config.state)?;
     warn_of_unserved(&config);
     // Bound first: whoever calls from now on waits instead of failing.
     let proxy = inherited.socket("proxy", &config.sockets.proxy)?;
     let (stop, stopping) = watch::channel(false);
     let (halt, halted) = watch::channel(false);
-    let (room, driver) = open(&config, &identity, halted).await?;
+    let opened = open(&config, &identity, &secret, halted).await?;
+    let Opened { room, driver, network, tasks } = opened;
     let control = inherited.socket("control", &config.sockets.control)?;
     let mut serving = JoinSet::new();
     let mut own = Vec::new();
+    let peer = Arc::new(RpcPeer::new(Arc::clone(&room), config.peers.trusted.clone()));
+    tokio::spawn(serve_peers(network.rpc, peer, stopping.clone()));
     for (socket, scope) in [(proxy, Scope::Proxy), (control, Scope::Control)] {
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);
     }
@@ -124,6 +138,12 @@ pub async fn run(
     if !matches!(joined, Ok(Ok(()))) {
         tracing::error!("the driver did not end in order");
     }
+    // The last announcements have been handed over; nobody is told anything any more.
+    tasks.iter().for_each(JoinHandle::abort);
+    network.net.stop().await;
+    if network.task.await.is_err() {
+        tracing::error!("the network did not end in order");
+    }
     for path in own {
         if let Err(error) = std::fs::remove_file(&path) {
             tracing::debug!(path = %path.display(), %error, "cannot remove the socket");
@@ -134,9 +154,6 @@ pub async fn run(
 
 /// Settings that a later version serves are read already; that they do nothing must not be a secret.
 fn warn_of_unserved(config: &Config) {
-    if !config.peers.bootstrap.is_empty() {
-        tracing::warn!("this version has no network of peers: [peers] bootstrap is not used");
-    }
     for listen in [&config.status_listen, &config.metrics_listen].into_iter().flatten() {
         tracing::warn!(address = %listen, "this version does not listen there");
     }
@@ -156,12 +173,29 @@ fn serve(
     Ok(own)
 }
 
-/// Opens the store and the node, and starts the driver's thread.
+/// What runs once the state is open.
+struct Opened {
+    room: Arc<Room>,
+    driver: std::thread::JoinHandle<()>,
+    network: Network,
+    /// Those that end with the daemon.
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The parts of the running network that are left when its events are taken care of.
+struct Network {
+    net: Net,
+    rpc: IncomingRpc,
+    task: JoinHandle<()>,
+}
+
+/// Opens the store and the node, joins the network, and starts the driver's thread.
 async fn open(
     config: &Config,
     identity: &Identity,
+    secret: &ClusterSecret,
     halted: watch::Receiver<bool>,
-) -> Result<(Arc<Room>, std::thread::JoinHandle<()>), DaemonError> {
+) -> Result<Opened, DaemonError> {
     let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
     let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
     let kubo = Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout);
@@ -176,24 +210,88 @@ async fn open(
     });
     let opened: Result<_, StoreError> = patiently(opening).await?;
     let (node, effects, reader, housekeeper) = opened?;
+    let blocks = Arc::new(StoredBlocks(reader.clone()));
+    let started = net::start(net_config(config, identity, secret), blocks)?;
     let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
     let waiters = Arc::new(Waiters::default());
     let (counts, seen) = watch::channel(Counts::default());
+    let (members, seen_members) = watch::channel(BTreeSet::from([identity.peer]));
     let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
     let runtime = Handle::current();
-    let outbox =
-        Outbox::new(runtime.clone(), Arc::clone(&waiters), kubo, config.ipfs.pin_timeout, inputs);
-    let driver =
-        Driver { node, inputs: queue, stop: halted, waiters, outbox, housekeeper, counts, runtime };
+    let outbox = Outbox::new(
+        runtime.clone(),
+        Arc::clone(&waiters),
+        kubo,
+        config.ipfs.pin_timeout,
+        inputs.clone(),
+        started.net.clone(),
+    );
+    let (stop, held, fetched) = (halted, Vec::new(), Vec::new());
+    let driver = Driver {
+        node,
+        inputs: queue,
+        stop,
+        waiters,
+        outbox,
+        housekeeper,
+        counts,
+        members,
+        runtime,
+        held,
+        fetched,
+    };
     let thread = std::thread::Builder::new()
         .name("driver".to_owned())
         .spawn(move || driver.run(effects))
         .map_err(|source| DaemonError::System { attempt: "start a thread", source })?;
-    learn_id(&seam);
-    let me = me(config, identity);
-    let collecting = tokio::sync::Mutex::new(());
-    let room = Room { door, snapshot: Arc::new(reader), kubo: seam, me, counts: seen, collecting };
-    Ok((Arc::new(room), thread))
+    let (wake, pings) = (Arc::new(Notify::new()), Pings::default());
+    let bridge = Bridge {
+        net: started.net.clone(),
+        inputs: inputs.clone(),
+        wake: Arc::clone(&wake),
+        pings: pings.clone(),
+    };
+    let informer = Informer {
+        net: started.net.clone(),
+        inputs,
+        kubo: Arc::clone(&seam),
+        counts: seen.clone(),
+        peername: config.peername.clone(),
+        tags: config.tags.clone(),
+        reserve: config.ipfs.reserve,
+        wake,
+    };
+    let tasks = vec![tokio::spawn(bridge.run(started.events)), tokio::spawn(informer.run())];
+    let room = Room {
+        door,
+        snapshot: Arc::new(reader),
+        kubo: seam,
+        me: Me { peer: identity.peer, peername: config.peername.clone() },
+        others: Arc::new(RpcOthers::new(started.net.clone(), pings)),
+        members: seen_members,
+        counts: seen,
+        collecting: tokio::sync::Mutex::new(()),
+    };
+    let network = Network { net: started.net, rpc: started.rpc, task: started.task };
+    Ok(Opened { room: Arc::new(room), driver: thread, network, tasks })
+}
+
+fn net_config(config: &Config, identity: &Identity, secret: &ClusterSecret) -> NetConfig {
+    let peers = &config.peers;
+    NetConfig {
+        keypair: identity.keypair.clone(),
+        secret: *secret.bytes(),
+        cluster_name: config.cluster_name.clone(),
+        listen: peers.listen.clone(),
+        announce: peers.announce.clone(),
+        bootstrap: peers.bootstrap.clone(),
+        trusted: peers.trusted.clone(),
+        peerstore: config.state.join("peerstore"),
+        connections_max: peers.connections_max,
+        mdns: peers.mdns,
+        dht: peers.dht,
+        fetch_timeout: peers.fetch_timeout,
+    }
 }
 
 /// Waits for work of unknown length, and asks the service manager for the time.
@@ -211,36 +309,18 @@ async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonE
     }
 }
 
-/// Listings show Kubo's id; they must not wait for it.
-fn learn_id(kubo: &Arc<dyn Kubo>) {
-    let kubo = Arc::clone(kubo);
-    tokio::spawn(async move {
-        if let Err(error) = kubo.id().await {
-            tracing::warn!(
-                name: messages::KUBO_AWAY, %error,
-                "ipfs does not answer yet; pins are accepted and wait for it"
-            );
-        }
-    });
-}
-
 fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     NodeConfig {
         replication: config.replication,
+        allocate_by: config.allocate_by.clone(),
+        batch_age: millis(config.pinset.batch_age),
+        batch_pins: config.pinset.batch_pins,
+        rebroadcast_every: millis(config.pinset.rebroadcast_every),
         pins_running_max: config.tracker.pins_running_max,
         retry_after: millis(config.tracker.retry_after),
         retry_after_max: millis(config.tracker.retry_after_max),
         audit_every: millis(config.tracker.audit_every),
         ..NodeConfig::new(identity.peer)
     }
-}
-
-fn me(config: &Config, identity: &Identity) -> Me {
-    let addresses = config
-        .peers
-        .listen
-        .iter()
-        .map(|address| address.clone().with(Protocol::P2p(*identity.peer.inner())));
-    Me { peer: identity.peer, peername: config.peername.clone(), addresses: addresses.collect() }
 }

@@ -1,13 +1,15 @@
 //! Owns the node on a thread of its own: takes inputs in batches, commits, then lets effects happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clusterd_core::effect::Effect;
 use clusterd_core::input::{Input, WaiterId};
 use clusterd_core::node::Node;
+use clusterd_core::pinset::codec::BlockId;
 use clusterd_core::store::StoreError;
+use common::ids::PeerId;
 use common::lifecycle::{self, Watchdog};
 use common::messages;
 use common::status::PinStatus;
@@ -53,8 +55,14 @@ pub struct Driver {
     pub housekeeper: Housekeeper,
     /// Where the counts are shown.
     pub counts: watch::Sender<Counts>,
+    /// Where the members are shown.
+    pub members: watch::Sender<BTreeSet<PeerId>>,
     /// The runtime whose timers are used.
     pub runtime: Handle,
+    /// Effects that wait for the commit of a batch that collects more changes.
+    pub held: Vec<Effect>,
+    /// Blocks that came with that batch.
+    pub fetched: Vec<BlockId>,
 }
 
 /// A panic on the driver's thread means a broken invariant: the process must not go on without it.
@@ -94,9 +102,11 @@ impl Driver {
 
     /// Waits for inputs, or for the time of the node's next own step.
     fn next_batch(&mut self, state: &State) -> (Vec<Input>, bool) {
-        let until_wake = self
-            .node
-            .next_wake()
+        let wakes = [self.node.next_wake(), self.node.batch_due()];
+        let until_wake = wakes
+            .into_iter()
+            .flatten()
+            .min()
             .map(|wake| Duration::from_millis(wake.0.saturating_sub(clock::now().0)));
         let sleep = until_wake.unwrap_or(SLEEP_MAX).min(SLEEP_MAX).min(state.feed_every());
         let mut batch = Vec::new();
@@ -121,7 +131,7 @@ impl Driver {
     }
 
     fn work(&mut self, batch: Vec<Input>, state: &mut State) {
-        if batch.is_empty() {
+        if batch.is_empty() && !self.is_commit_due() {
             return;
         }
         let waiters: Vec<WaiterId> = batch.iter().filter_map(waiter).collect();
@@ -139,13 +149,25 @@ impl Driver {
     /// All or nothing: durable first, visible second.
     fn handle_all(&mut self, batch: Vec<Input>) -> Result<Vec<Effect>, StoreError> {
         let now = clock::now();
-        let mut effects = Vec::new();
         for input in batch {
             story::asked(&input);
-            effects.append(&mut self.node.handle(input, now)?);
+            // What a block brought can be served from the commit on.
+            if let Input::BlockFetched { id, .. } = &input {
+                self.fetched.push(*id);
+            }
+            self.held.append(&mut self.node.handle(input, now)?);
         }
+        if self.node.batch_due().is_some_and(|due| due > now) {
+            return Ok(Vec::new());
+        }
+        let mut effects = std::mem::take(&mut self.held);
         effects.append(&mut self.node.commit()?);
+        self.outbox.have(std::mem::take(&mut self.fetched));
         Ok(effects)
+    }
+
+    fn is_commit_due(&self) -> bool {
+        self.node.batch_due().is_some_and(|due| due <= clock::now())
     }
 
     fn settle(
@@ -181,6 +203,8 @@ impl Driver {
     fn repair(&mut self, state: &mut State) {
         self.outbox.cancel_all();
         self.waiters.forget_known();
+        self.held.clear();
+        self.fetched.clear();
         state.repaired = Instant::now();
         match self.node.rollback(clock::now()) {
             Ok(effects) => {
@@ -217,6 +241,13 @@ impl Driver {
         let unsettled = PinStatus::ALL.into_iter().map(|status| (status, counts.of(status)));
         let unsettled: BTreeMap<_, _> = unsettled.filter(|(_, count)| *count > 0).collect();
         let shown = Counts { pins: counts.pins, unsettled };
+        let members = self.node.members().members(clock::now());
+        let peers = members.len();
+        self.members.send_if_modified(|old| {
+            let is_new = *old != members;
+            *old = members;
+            is_new
+        });
         self.counts.send_if_modified(|old| {
             let is_new = *old != shown;
             *old = shown;
@@ -228,8 +259,10 @@ impl Driver {
         state.status_at = Instant::now();
         let away = if self.node.ipfs_away().is_some() { ", ipfs does not answer" } else { "" };
         let waiting = counts.unsettled();
-        let line =
-            format!("{} pins, {running} running, {waiting} not as wanted{away}", counts.pins);
+        let line = format!(
+            "{peers} peers, {} pins, {running} running, {waiting} not as wanted{away}",
+            counts.pins
+        );
         if state.status != line {
             lifecycle::status(&line);
             state.status = line;
@@ -278,7 +311,8 @@ fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::Import { waiter, .. }
         | Input::Recover { waiter, .. }
         | Input::Status { waiter, .. }
-        | Input::Operations { waiter } => Some(*waiter),
+        | Input::Operations { waiter }
+        | Input::History { waiter } => Some(*waiter),
         Input::WaiterGone { .. }
         | Input::IpfsProgress { .. }
         | Input::IpfsEnded { .. }
@@ -289,6 +323,7 @@ fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::BlockFetched { .. }
         | Input::BlockFailed { .. }
         | Input::PeerCame
+        | Input::Metric(_)
         | Input::Tick => None,
     }
 }

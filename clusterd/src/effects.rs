@@ -20,6 +20,7 @@ use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
+use crate::net::Net;
 use crate::story;
 
 /// A living Kubo says who it is in this time, however busy it is.
@@ -32,6 +33,7 @@ pub struct Outbox {
     kubo: Client,
     pin_timeout: Duration,
     inputs: mpsc::Sender<Input>,
+    net: Net,
     operations: Arc<Mutex<Operations>>,
 }
 
@@ -50,9 +52,10 @@ impl Outbox {
         kubo: Client,
         pin_timeout: Duration,
         inputs: mpsc::Sender<Input>,
+        net: Net,
     ) -> Self {
         let operations = Arc::default();
-        Self { runtime, waiters, kubo, pin_timeout, inputs, operations }
+        Self { runtime, waiters, kubo, pin_timeout, inputs, net, operations }
     }
 
     /// Lets one effect happen. Does not wait.
@@ -71,10 +74,41 @@ impl Outbox {
             Effect::IpfsCancel { op } => self.cancel(op),
             Effect::IpfsProbe => self.probe(),
             Effect::IpfsAudit => self.audit(),
-            Effect::FetchBlock { id } => self.fail_block(id),
-            // Nobody is connected yet.
-            Effect::Broadcast { .. } => {}
+            Effect::FetchBlock { id } => self.fetch(id),
+            Effect::Broadcast { heads } => self.announce(heads),
         }
+    }
+
+    /// Tells the network that these blocks are stored: peers that waited for them get them.
+    pub fn have(&self, blocks: Vec<BlockId>) {
+        if !blocks.is_empty() {
+            let net = self.net.clone();
+            self.runtime.spawn(async move { net.have(blocks).await });
+        }
+    }
+
+    fn fetch(&self, id: BlockId) {
+        let (net, inputs) = (self.net.clone(), self.inputs.clone());
+        self.runtime.spawn(async move {
+            let input = match net.fetch(id).await {
+                Ok(bytes) => Input::BlockFetched { id, bytes },
+                Err(error) => {
+                    tracing::debug!(block = ?id, %error, "a block cannot be had");
+                    Input::BlockFailed { id }
+                }
+            };
+            // An error means that the daemon is ending.
+            drop(inputs.send(input).await);
+        });
+    }
+
+    fn announce(&self, heads: Vec<BlockId>) {
+        let net = self.net.clone();
+        self.runtime.spawn(async move {
+            // Others may have asked for it already.
+            net.have(heads.clone()).await;
+            net.publish_heads(heads).await;
+        });
     }
 
     /// Breaks all operations off; nothing follows for them.
@@ -142,14 +176,6 @@ impl Outbox {
         self.runtime.spawn(async move {
             let alive = repo::id(&kubo, PROBE_TIMEOUT).await.is_ok();
             drop(inputs.send(Input::IpfsProbed { alive }).await);
-        });
-    }
-
-    /// Nobody is connected who could have it.
-    fn fail_block(&self, id: BlockId) {
-        let inputs = self.inputs.clone();
-        self.runtime.spawn(async move {
-            drop(inputs.send(Input::BlockFailed { id }).await);
         });
     }
 

@@ -3,7 +3,7 @@
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-use crate::random::Random;
+use harness::random::Random;
 
 /// Between the parts of every form; random bytes do not contain it.
 const BOUNDARY: &str = "bench-peers-4f1b7c9d2e8a6053";
@@ -114,11 +114,7 @@ impl Blocks {
 
 /// CIDs of blocks that nobody has.
 pub(crate) fn cids_of_nothing(count: usize, random: &mut Random) -> impl Iterator<Item = String> {
-    (0..count).map(move |_| {
-        let mut digest = [0; 32];
-        random.fill(&mut digest);
-        text(&[RAW_SHA256.as_slice(), &digest].concat())
-    })
+    (0..count).map(move |_| random.cid_of_nothing())
 }
 
 fn text(cid: &[u8]) -> String {

@@ -11,7 +11,6 @@ mod listing;
 mod message;
 mod pinset;
 mod proxies;
-mod random;
 mod report;
 mod rounds;
 
@@ -31,10 +30,10 @@ use clap::{Parser, ValueEnum};
 use harness::{build, peers, stack};
 
 use crate::error::BenchError;
-use crate::random::Random;
 use crate::report::{Report, RowReport, Setting, first_line};
 use crate::rows::{Row, Run};
 use crate::sizes::Sizes;
+use harness::random::Random;
 
 /// The work tree.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -95,7 +94,7 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let setting = Setting::of_this_machine(versions(rows)?, arguments.quick);
     let mut report = Report::begin(setting, file)?;
     let sizes = if arguments.quick { Sizes::quick() } else { Sizes::full() };
-    let mut random = Random::new();
+    let mut random = Random::from_clock();
     for row in rows.iter().copied() {
         eprintln!("measuring {row:?} …");
         let directory = stack::temporary_directory()?;

@@ -2,7 +2,7 @@
 
 use crate::BenchError;
 use crate::figure::Side;
-use crate::random::Random;
+use harness::random::Random;
 
 /// What each side gave, `N` quantities a round.
 #[derive(Debug)]

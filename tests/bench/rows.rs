@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
 use crate::figure::Figure;
-use crate::random::Random;
 use crate::sizes::Sizes;
+use harness::random::Random;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]

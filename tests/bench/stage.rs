@@ -88,7 +88,7 @@ impl Stage {
 /// # Errors
 /// When it does not start.
 pub(crate) fn clusterd(directory: &Path, kubo: &Kubo) -> Result<Daemon, BenchError> {
-    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Own, more: String::new() };
+    let setup = ClusterdSetup::new(kubo.api(), Sockets::Own);
     let daemon = Daemon::clusterd(directory, &setup)?;
     // The operator's socket is the last one to be bound.
     wait::until("clusterd's control socket", wait::START_MAX, || {

@@ -62,7 +62,7 @@ fn refuses_new_pins_and_loses_none(disk: impl FnOnce(&Path) -> Disk) {
     let directory = temporary_directory().unwrap();
     let disk = disk(&directory.path().join("state"));
     let kubo = Kubo::start_in(directory.path()).unwrap();
-    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Handed, more: String::new() };
+    let setup = ClusterdSetup::new(kubo.api(), Sockets::Handed);
     let mut clusterd = Daemon::clusterd_unstarted(directory.path(), &setup).unwrap();
     clusterd.start_under(&SURVIVE_FILE_LIMIT).unwrap();
     let port = Port::reserve().unwrap();

@@ -16,8 +16,8 @@ use crate::wait;
 /// Longer than the drain of either daemon.
 const STOP_MAX: Duration = Duration::from_secs(30);
 
-/// A cluster secret for tests; peers with another one cannot talk to each other.
-const SECRET: &str = "6c1f0a5e9b3d47281e7f60c2a4d8935b0f2e6d714c8a9b350d7e1f26a4c8b593";
+/// The cluster secret of all peers, ours and Go's.
+pub const SECRET: &str = "6c1f0a5e9b3d47281e7f60c2a4d8935b0f2e6d714c8a9b350d7e1f26a4c8b593";
 
 /// Who makes the listening sockets of a daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,38 @@ pub struct ClusterdSetup {
     pub ipfs: String,
     /// Who makes the sockets.
     pub sockets: Sockets,
+    /// Its place among other peers.
+    pub peers: PeersSetup,
     /// More lines of TOML: keys of `[ipfs]`, then further tables.
     pub more: String,
+}
+
+impl ClusterdSetup {
+    /// A peer on its own, with the shipped settings.
+    #[must_use]
+    pub fn new(ipfs: String, sockets: Sockets) -> Self {
+        Self { ipfs, sockets, peers: PeersSetup::default(), more: String::new() }
+    }
+}
+
+/// How a clusterd meets other peers.
+#[derive(Debug, Clone)]
+pub struct PeersSetup {
+    /// Its name among them.
+    pub name: String,
+    /// The port of 127.0.0.1 that it listens on for them; 0 for any.
+    pub port: u16,
+    /// Whom it connects to first: multiaddrs with `/p2p/ID`.
+    pub bootstrap: Vec<String>,
+    /// More lines of the table `[peers]`.
+    pub more: String,
+}
+
+impl Default for PeersSetup {
+    fn default() -> Self {
+        let (bootstrap, more) = (Vec::new(), String::new());
+        Self { name: "tester".to_owned(), port: 0, bootstrap, more }
+    }
 }
 
 /// What proxyd is told.
@@ -97,12 +127,13 @@ impl Daemon {
     ) -> Result<Self, HarnessError> {
         let state = directory.join("state");
         let (proxy, control) = (proxy_socket(directory), control_socket(directory));
+        let peers = &setup.peers;
         let settings = format!(
-            "peername = \"tester\"\nstate = {state:?}\n\
+            "peername = {:?}\nstate = {state:?}\n\
              [sockets]\nproxy = {proxy:?}\ncontrol = {control:?}\n\
-             [peers]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n\
+             [peers]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]\nbootstrap = {:?}\n{}\n\
              [ipfs]\napi = {:?}\n{}",
-            setup.ipfs, setup.more
+            peers.name, peers.port, peers.bootstrap, peers.more, setup.ipfs, setup.more
         );
         write_file(&directory.join("clusterd.toml"), &settings)?;
         fs::create_dir_all(&state).map_err(HarnessError::io("make clusterd's state directory"))?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::daemon::SECRET;
 use crate::error::HarnessError;
 use crate::http::Client;
 use crate::kubo::Kubo;
@@ -25,6 +26,9 @@ pub fn ctl(control_socket: &Path) -> Result<Command, HarnessError> {
     command.arg("--host").arg(format!("/unix{}", control_socket.display()));
     Ok(command)
 }
+
+/// It brings its store to rest before it ends.
+const STOP_MAX: Duration = Duration::from_secs(60);
 
 /// Files and ports of one `ipfs-cluster-service`: a cluster of its own, in CRDT mode.
 #[derive(Debug)]
@@ -53,9 +57,71 @@ impl GoHome {
             swarm: Port::reserve()?,
         };
         made.run(&["init", "--consensus", "crdt", "--randomports"])?;
-        let ports = [&made.rest, &made.proxy, &made.swarm];
-        configure(&made.home.join("service.json"), kubo, upstream, ports)?;
+        made.configure(kubo, upstream)?;
         Ok(made)
+    }
+
+    /// Makes it a peer of others: whom it connects to first, and everything that a test waits for
+    /// sooner than by default.
+    ///
+    /// # Errors
+    /// When its configuration cannot be changed.
+    pub fn join(&self, name: &str, peers: &[String]) -> Result<(), HarnessError> {
+        self.edit_config(|config| {
+            let cluster = &mut config["cluster"];
+            cluster["peername"] = json!(name);
+            cluster["peer_addresses"] = json!(peers);
+            cluster["monitor_ping_interval"] = json!("2s");
+            cluster["peer_watch_interval"] = json!("1s");
+            cluster["pubsub"]["heartbeat_interval"] = json!("1s");
+            config["consensus"]["crdt"]["rebroadcast_interval"] = json!("3s");
+            config["monitor"]["pubsubmon"]["check_interval"] = json!("2s");
+            for informer in ["disk", "tags", "pinqueue"] {
+                config["informer"][informer]["metric_ttl"] = json!("6s");
+            }
+        })
+    }
+
+    /// Changes `service.json`; it holds from the next start on.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn edit_config(&self, edit: impl FnOnce(&mut Value)) -> Result<(), HarnessError> {
+        let file = self.home.join("service.json");
+        let text = fs::read_to_string(&file).map_err(HarnessError::io("read service.json"))?;
+        let unreadable = |error: serde_json::Error| HarnessError::Unreadable {
+            what: "service.json",
+            found: error.to_string(),
+        };
+        let mut config = serde_json::from_str(&text).map_err(unreadable)?;
+        edit(&mut config);
+        fs::write(&file, format!("{config:#}")).map_err(HarnessError::io("write service.json"))
+    }
+
+    /// CIDs of its heads, sorted; it must not run.
+    ///
+    /// # Errors
+    /// When the program fails or says something else.
+    pub fn heads(&self) -> Result<Vec<String>, HarnessError> {
+        let text = self.output(&["state", "crdt", "info"])?;
+        let listed = text.split_once("Heads: [").and_then(|(_, rest)| rest.split_once(']'));
+        let Some((cids, _)) = listed else {
+            return Err(HarnessError::Unreadable { what: "`state crdt info`", found: text });
+        };
+        let mut heads: Vec<String> = cids.split_whitespace().map(str::to_owned).collect();
+        heads.sort();
+        Ok(heads)
+    }
+
+    /// Its pinset in Go's NDJSON, sorted by line; it must not run.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn export(&self) -> Result<Vec<String>, HarnessError> {
+        let mut lines: Vec<String> =
+            self.output(&["state", "export"])?.lines().map(str::to_owned).collect();
+        lines.sort();
+        Ok(lines)
     }
 
     /// Replaces its pinset by the records of an exported state, as an operator does: while it is
@@ -93,6 +159,10 @@ impl GoHome {
     }
 
     fn run(&self, args: &[&str]) -> Result<(), HarnessError> {
+        self.output(args).map(drop)
+    }
+
+    fn output(&self, args: &[&str]) -> Result<String, HarnessError> {
         let output = Command::new(&self.binary)
             .arg("--config")
             .arg(&self.home)
@@ -100,12 +170,28 @@ impl GoHome {
             .output()
             .map_err(HarnessError::io("run ipfs-cluster-service"))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(HarnessError::Failed {
             command: format!("ipfs-cluster-service {}", args.join(" ")),
             status: output.status.to_string(),
             output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Points its configuration at `kubo`, our ports and our secret; nothing but 127.0.0.1 is used.
+    fn configure(&self, kubo: &Kubo, upstream: &str) -> Result<(), HarnessError> {
+        let ports = [&self.rest, &self.proxy, &self.swarm];
+        let [rest, proxy, swarm] =
+            ports.map(|port| format!("/ip4/127.0.0.1/tcp/{}", port.number()));
+        self.edit_config(|config| {
+            config["api"]["restapi"]["http_listen_multiaddress"] = json!(rest);
+            config["api"]["ipfsproxy"]["listen_multiaddress"] = json!(proxy);
+            config["api"]["ipfsproxy"]["node_multiaddress"] = json!(upstream);
+            config["cluster"]["secret"] = json!(SECRET);
+            config["cluster"]["listen_multiaddress"] = json!([swarm]);
+            config["cluster"]["mdns_interval"] = json!("0s");
+            config["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = json!(kubo.api());
         })
     }
 }
@@ -138,30 +224,40 @@ impl GoCluster {
         self.home.proxy.number()
     }
 
+    /// Where other peers reach it: a multiaddr with `/p2p/ID`.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn peer_address(&self) -> Result<String, HarnessError> {
+        let answer = Client::tcp(self.rest_port()).call("GET", "/id", "")?;
+        let id: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        match id.as_ref().and_then(|id| id["id"].as_str()) {
+            Some(id) => Ok(format!("/ip4/127.0.0.1/tcp/{}/p2p/{id}", self.home.swarm.number())),
+            None => Err(HarnessError::Unreadable { what: "Go's id", found: answer.text() }),
+        }
+    }
+
+    /// Kills it as a crash would; its files may be read, and it may be started again.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill(self) -> Result<GoHome, HarnessError> {
+        self.program.kill()?;
+        Ok(self.home)
+    }
+
+    /// Ends it as an operator does; its files may be read, and it may be started again.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn stop(self) -> Result<GoHome, HarnessError> {
+        self.program.stop(STOP_MAX)?;
+        Ok(self.home)
+    }
+
     /// The running daemon.
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
     }
-}
-
-/// Points its configuration at `kubo` and at our ports; nothing but 127.0.0.1 is used.
-fn configure(
-    file: &Path,
-    kubo: &Kubo,
-    upstream: &str,
-    ports: [&Port; 3],
-) -> Result<(), HarnessError> {
-    let text = fs::read_to_string(file).map_err(HarnessError::io("read service.json"))?;
-    let mut config: Value = serde_json::from_str(&text).map_err(|error| {
-        HarnessError::Unreadable { what: "service.json", found: error.to_string() }
-    })?;
-    let [rest, proxy, swarm] = ports.map(|port| format!("/ip4/127.0.0.1/tcp/{}", port.number()));
-    config["api"]["restapi"]["http_listen_multiaddress"] = json!(rest);
-    config["api"]["ipfsproxy"]["listen_multiaddress"] = json!(proxy);
-    config["api"]["ipfsproxy"]["node_multiaddress"] = json!(upstream);
-    config["cluster"]["listen_multiaddress"] = json!([swarm]);
-    config["cluster"]["mdns_interval"] = json!("0s");
-    config["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = json!(kubo.api());
-    fs::write(file, format!("{config:#}")).map_err(HarnessError::io("write service.json"))
 }

@@ -152,6 +152,20 @@ impl Kubo {
         format!("/ip4/127.0.0.1/tcp/{}", self.port())
     }
 
+    /// Where other nodes reach it: a multiaddr with `/p2p/ID`.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn swarm_address(&self) -> Result<String, HarnessError> {
+        let answer = Client::tcp(self.port()).post("/api/v0/id")?;
+        let id: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let first = id.as_ref().and_then(|id| id["Addresses"].as_array()?.first()?.as_str());
+        first.map(str::to_owned).ok_or_else(|| HarnessError::Unreadable {
+            what: "Kubo's addresses",
+            found: answer.text(),
+        })
+    }
+
     /// The command line against it, run in `directory`.
     #[must_use]
     pub fn ipfs(&self, directory: &Path) -> Ipfs {

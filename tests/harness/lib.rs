@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod cluster;
 pub mod daemon;
 pub mod error;
 pub mod go_cluster;
@@ -16,6 +17,7 @@ pub mod notify;
 pub mod peers;
 pub mod ports;
 pub mod program;
+pub mod random;
 pub mod rpc;
 pub mod scale;
 pub mod sockets;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::build;
-use crate::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, control_socket, proxy_socket};
+use crate::daemon::{
+    ClusterdSetup, Daemon, PeersSetup, ProxydSetup, Sockets, control_socket, proxy_socket,
+};
 use crate::error::HarnessError;
 use crate::http::Client;
 use crate::ipfs::Ipfs;
@@ -32,6 +34,8 @@ pub struct Stack {
 pub struct StackSetup {
     /// Who makes the listening sockets.
     pub sockets: Sockets,
+    /// The place of its clusterd among other peers.
+    pub peers: PeersSetup,
     /// More lines for `clusterd.toml`: keys of `[ipfs]`, then further tables.
     pub clusterd: String,
     /// More lines for `proxyd.toml`.
@@ -40,7 +44,12 @@ pub struct StackSetup {
 
 impl Default for StackSetup {
     fn default() -> Self {
-        Self { sockets: Sockets::Handed, clusterd: String::new(), proxyd: String::new() }
+        Self {
+            sockets: Sockets::Handed,
+            peers: PeersSetup::default(),
+            clusterd: String::new(),
+            proxyd: String::new(),
+        }
     }
 }
 
@@ -77,6 +86,7 @@ impl Stack {
         let clusterd = ClusterdSetup {
             ipfs: kubo.api(),
             sockets: setup.sockets,
+            peers: setup.peers.clone(),
             more: setup.clusterd.clone(),
         };
         let clusterd = Daemon::clusterd(directory, &clusterd)?;
@@ -90,6 +100,19 @@ impl Stack {
         let proxyd = Daemon::proxyd(directory, &proxyd)?;
         let directory = directory.to_owned();
         Ok(Self { proxyd, clusterd, kubo, port, directory, _temporary: None })
+    }
+
+    /// Lets clusterd know of other peers, as an operator does: it is stopped, its list of peers is
+    /// written, and it is started again.
+    ///
+    /// # Errors
+    /// When it does not end or start, or the list cannot be written.
+    pub fn join(&mut self, peers: &[String]) -> Result<(), HarnessError> {
+        self.clusterd.stop()?;
+        let file = self.directory.join("state/peerstore");
+        std::fs::write(&file, peers.join("\n") + "\n")
+            .map_err(HarnessError::io("write the list of peers"))?;
+        self.clusterd.start()
     }
 
     /// The port that proxyd serves.

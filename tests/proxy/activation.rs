@@ -30,7 +30,7 @@ fn the_daemons_serve_on_sockets_that_systemd_hands_over() {
     let directory = temporary_directory().unwrap();
     let kubo = Kubo::start_in(directory.path()).unwrap();
     let (proxy, control) = (proxy_socket(directory.path()), control_socket(directory.path()));
-    let setup = ClusterdSetup { ipfs: kubo.api(), sockets: Sockets::Own, more: String::new() };
+    let setup = ClusterdSetup::new(kubo.api(), Sockets::Own);
     // Only its files are wanted.
     drop(Daemon::clusterd_unstarted(directory.path(), &setup).unwrap());
     let port = Port::reserve().unwrap();

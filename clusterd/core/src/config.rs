@@ -10,6 +10,8 @@ pub struct NodeConfig {
     pub peer: PeerId,
     /// What a pin gets that asks for nothing else.
     pub replication: Replication,
+    /// Metrics that a peer must have to be given pins, in the order in which they decide.
+    pub allocate_by: Vec<String>,
     /// Most pins that Kubo is made to fetch at once; those that stand still do not count.
     pub pins_running_max: u16,
     /// Wait after the first failure; it doubles with each further one.
@@ -33,6 +35,8 @@ impl NodeConfig {
         Self {
             peer,
             replication: Replication::Everywhere,
+            // Source: the default of Go's balanced allocator.
+            allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
             // Go's number; 10 to 20 are what its operators found to work.
             pins_running_max: 10,
             retry_after: 30_000,

@@ -128,6 +128,15 @@ pub enum Answer {
         /// status is an error with these words.
         away: Option<(Time, String)>,
     },
+    /// How far the replicated history is. Final.
+    History {
+        /// Blocks that no other builds on, each with its height, in the order of their CIDs.
+        heads: Vec<(BlockId, u64)>,
+        /// Blocks that are being fetched.
+        fetching: u64,
+        /// Blocks that nobody could give so far.
+        missing: u64,
+    },
     /// Records taken in, and records that were there already. Final.
     Imported {
         /// New or changed.

@@ -5,6 +5,7 @@ use common::pin::{FastProvide, Pin, PinMode, Replication};
 use multiaddr::Multiaddr;
 use std::collections::BTreeMap;
 
+use crate::members::Metric;
 use crate::pinset::codec::BlockId;
 
 /// Milliseconds since 1970 UTC. The owner's clock never goes back while it runs.
@@ -180,6 +181,13 @@ pub enum Input {
         /// Who waits.
         waiter: WaiterId,
     },
+    /// How far the replicated history is.
+    History {
+        /// Who waits.
+        waiter: WaiterId,
+    },
+    /// A peer told a fact about itself; whether it is the one who signed it, the owner has checked.
+    Metric(Metric),
     /// Nobody waits there any more; what was accepted stays.
     WaiterGone {
         /// Who left.

@@ -11,6 +11,7 @@ pub mod config;
 pub mod counts;
 pub mod effect;
 pub mod input;
+pub mod members;
 #[doc(hidden)]
 pub mod mutant;
 pub mod node;

@@ -17,6 +17,7 @@ use crate::config::NodeConfig;
 use crate::counts::Counts;
 use crate::effect::Effect;
 use crate::input::{Input, Time};
+use crate::members::Members;
 use crate::mutant::{self, Mutant};
 use crate::pinset::Pinset;
 use crate::pinset::heads::Heads;
@@ -50,6 +51,7 @@ pub struct Node<S> {
     expiries: LaneFront,
     walk: Walk,
     rebroadcast: Rebroadcast,
+    members: Members,
     batch: Batch,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
@@ -78,6 +80,7 @@ impl<S: Store> Node<S> {
             expiries: LaneFront::new(Lane::Expiry),
             walk: Walk::load(&store)?,
             rebroadcast: Rebroadcast::new(&config.peer, config.rebroadcast_every, now),
+            members: Members::new(config.peer),
             batch: Batch::default(),
             old_pins: 0,
             config,
@@ -192,6 +195,12 @@ impl<S: Store> Node<S> {
         self.pinset.heads()
     }
 
+    /// Who is there, and what they can take.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
     /// How much of the history is known to be missing.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -228,6 +237,17 @@ impl<S: Store> Node<S> {
             Input::Status { waiter, cid } => self.status(waiter, cid, effects),
             Input::Operations { waiter } => {
                 self.operations(waiter, effects);
+                Ok(())
+            }
+            Input::History { waiter } => {
+                self.history(waiter, effects);
+                Ok(())
+            }
+            Input::Metric(metric) => {
+                let peer = metric.peer;
+                if !self.members.take(metric) {
+                    tracing::debug!(%peer, "a metric is too large or one too many");
+                }
                 Ok(())
             }
             Input::WaiterGone { waiter } => {

@@ -52,6 +52,15 @@ pub trait Kubo: Send + Sync {
     /// The repository's figures.
     fn repo_stat(&self, size_only: bool) -> Soon<'_, RepoStat>;
 
+    /// Bytes that may still be added: what Kubo's limit leaves, and what the volume does beyond `reserve`.
+    fn free_space(&self, reserve: u64) -> Soon<'_, u64>;
+
+    /// Whom it is connected to.
+    fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>>;
+
+    /// Puts a block under its CID, unpinned.
+    fn put_block(&self, cid: Cid, data: Vec<u8>) -> Soon<'_, ()>;
+
     /// Starts a collection; the steps come until the channel closes. An error ends them.
     fn collect(&self) -> mpsc::Receiver<Result<Collected, ApiError>>;
 

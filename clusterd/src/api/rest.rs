@@ -6,6 +6,8 @@ use common::ids::Cid;
 use super::refusal::bad;
 
 pub(super) mod adopt;
+pub(super) mod gather;
+pub(super) mod history;
 pub(super) mod import;
 pub(super) mod peers;
 pub(super) mod pins;

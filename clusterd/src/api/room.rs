@@ -1,6 +1,6 @@
 //! What handlers share: the door, the store's snapshots, Kubo, and who we are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clusterd_core::pinset::key::PinKey;
@@ -9,11 +9,11 @@ use common::api::error::ApiError;
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::PinStatus;
-use multiaddr::Multiaddr;
 use tokio::sync::watch;
 
 use super::door::Door;
 use super::kubo::Kubo;
+use super::others::Others;
 use super::refusal::{stored, unexpected};
 
 /// The version of this program.
@@ -29,6 +29,10 @@ pub struct Room {
     pub kubo: Arc<dyn Kubo>,
     /// Who we are.
     pub me: Me,
+    /// The other peers.
+    pub others: Arc<dyn Others>,
+    /// The members of the cluster, this peer among them.
+    pub members: watch::Receiver<BTreeSet<PeerId>>,
     /// How many pins there are, as the node last said.
     pub counts: watch::Receiver<Counts>,
     /// One collection at a time: two would only wait for each other in Kubo.
@@ -51,8 +55,6 @@ pub struct Me {
     pub peer: PeerId,
     /// Its name.
     pub peername: String,
-    /// Where it listens for peers.
-    pub addresses: Vec<Multiaddr>,
 }
 
 impl Room {

@@ -71,6 +71,7 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::REPO_GC => on(method, rest::peers::collect),
         api::IMPORT => on(method, rest::import::import).layer(DefaultBodyLimit::disable()),
         api::ADOPT => on(method, rest::adopt::adopt),
+        api::HISTORY => on(method, rest::history::history),
         api::SUMMARY => on(method, rest::peers::summary),
         _ => return None,
     })

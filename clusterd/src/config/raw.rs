@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use common::config::Faults;
 use common::pin::Replication;
-use common::units::Seconds;
+use common::units::{ByteSize, Seconds};
 use multiaddr::Multiaddr;
 use serde::Deserialize;
 use toml::Spanned;
@@ -14,8 +14,10 @@ use toml::Spanned;
 use super::{Config, Log};
 
 mod peers;
+mod pinset;
 
 use peers::RawPeers;
+use pinset::{RawAllocation, RawPinset, RawTags};
 
 /// Longest name of a cluster or peer, in bytes: it goes into each metric that is broadcast.
 const NAME_BYTES_MAX: usize = 128;
@@ -33,6 +35,9 @@ pub(super) struct RawConfig {
     ipfs: RawIpfs,
     peers: RawPeers,
     replication: RawReplication,
+    pinset: RawPinset,
+    allocation: RawAllocation,
+    tags: RawTags,
     tracker: RawTracker,
     status: RawListen,
     metrics: RawListen,
@@ -52,6 +57,7 @@ struct RawIpfs {
     api: Option<Spanned<String>>,
     pin_timeout: Option<Spanned<Seconds>>,
     call_timeout: Option<Spanned<Seconds>>,
+    reserve: Option<ByteSize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,8 +113,12 @@ impl RawConfig {
         parsed(self.ipfs.api, &mut config.ipfs.api, faults);
         duration(self.ipfs.pin_timeout, &mut config.ipfs.pin_timeout, faults);
         duration(self.ipfs.call_timeout, &mut config.ipfs.call_timeout, faults);
+        config.ipfs.reserve = self.ipfs.reserve.map_or(config.ipfs.reserve, |size| size.0);
         self.peers.check(&mut config.peers, faults);
         self.replication.check(&mut config.replication, faults);
+        self.pinset.check(&mut config.pinset, faults);
+        self.allocation.check(&mut config, faults);
+        self.tags.check(&mut config, faults);
         self.tracker.check(&mut config.tracker, faults);
         config.status_listen = optional(self.status.listen, faults);
         config.metrics_listen = optional(self.metrics.listen, faults);

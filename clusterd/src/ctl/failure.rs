@@ -133,6 +133,8 @@ impl Failure {
                 | ErrorCode::Conflict
                 | ErrorCode::IpfsRefused
                 | ErrorCode::IpfsUnreachable
+                | ErrorCode::PeerRefused
+                | ErrorCode::PeerUnreachable
                 | ErrorCode::DeadlineExceeded
                 | ErrorCode::Busy
                 | ErrorCode::StorageFull
@@ -182,6 +184,9 @@ impl Failure {
                 ErrorCode::IpfsUnreachable => {
                     "Is Kubo running? `clusterdctl summary` shows what clusterd sees."
                 }
+                ErrorCode::PeerUnreachable => {
+                    "Does the peer run? `clusterdctl peers ls` shows which answer."
+                }
                 ErrorCode::Forbidden => {
                     "This is the proxy socket; use the control socket (control.sock)."
                 }
@@ -190,6 +195,7 @@ impl Failure {
                 | ErrorCode::NotPinned
                 | ErrorCode::Conflict
                 | ErrorCode::IpfsRefused
+                | ErrorCode::PeerRefused
                 | ErrorCode::PinFailed
                 | ErrorCode::DeadlineExceeded
                 | ErrorCode::Busy

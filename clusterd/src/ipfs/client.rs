@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -32,6 +32,13 @@ const IDLE_CONNECTIONS_MAX: usize = 32;
 /// How long an unused connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
+/// A form with one file, as Kubo takes it.
+const FORM_TYPE: &str = "multipart/form-data; boundary=composite-3f9c1d7e5b2a48608e14c7d90a6f53b2";
+const FORM_HEAD: &str = "--composite-3f9c1d7e5b2a48608e14c7d90a6f53b2\r\n\
+    Content-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n\
+    Content-Type: application/octet-stream\r\n\r\n";
+const FORM_END: &str = "\r\n--composite-3f9c1d7e5b2a48608e14c7d90a6f53b2--\r\n";
+
 /// Everything but letters, digits and `-._~` is encoded in a query.
 const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -47,8 +54,8 @@ pub struct Client {
 
 #[derive(Clone)]
 enum Http {
-    Tcp(legacy::Client<HttpConnector, Empty<Bytes>>),
-    Unix(legacy::Client<UnixConnector, Empty<Bytes>>),
+    Tcp(legacy::Client<HttpConnector, Full<Bytes>>),
+    Unix(legacy::Client<UnixConnector, Full<Bytes>>),
 }
 
 /// Kubo's error body.
@@ -98,8 +105,32 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ConnectorError> {
+        self.one(limit, attempt, (command, query), None).await
+    }
+
+    /// As [`Self::call`], with one file to upload.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+        file: &[u8],
+    ) -> Result<T, ConnectorError> {
+        self.one(self.call_timeout, attempt, (command, query), Some(form(file))).await
+    }
+
+    async fn one<T: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        attempt: &'static str,
+        (command, query): (&str, &[(&str, &str)]),
+        upload: Option<Bytes>,
+    ) -> Result<T, ConnectorError> {
         let whole = async {
-            let body = self.send(attempt, command, query).await?.into_body();
+            let body = self.send(attempt, (command, query), upload).await?.into_body();
             let bytes = self.read_whole(attempt, body).await?;
             serde_json::from_slice(&bytes).map_err(|error| ConnectorError::Unintelligible {
                 attempt,
@@ -119,7 +150,7 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<Lines, ConnectorError> {
-        let body = self.send(attempt, command, query).await?.into_body();
+        let body = self.send(attempt, (command, query), None).await?.into_body();
         Ok(Lines::new(body, attempt, self.address.clone()))
     }
 
@@ -131,10 +162,10 @@ impl Client {
     async fn send(
         &self,
         attempt: &'static str,
-        command: &str,
-        query: &[(&str, &str)],
+        (command, query): (&str, &[(&str, &str)]),
+        upload: Option<Bytes>,
     ) -> Result<Response<Incoming>, ConnectorError> {
-        let request = self.request(command, query).map_err(|error| {
+        let request = self.request(command, query, upload).map_err(|error| {
             ConnectorError::Unintelligible { attempt, reason: error.to_string() }
         })?;
         let answer = match &self.http {
@@ -159,7 +190,8 @@ impl Client {
         &self,
         command: &str,
         query: &[(&str, &str)],
-    ) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+        upload: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let scheme = match self.http {
             Http::Tcp(_) => "http",
             Http::Unix(_) => "unix",
@@ -178,7 +210,10 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        request.body(Empty::new())
+        if upload.is_some() {
+            request = request.header(CONTENT_TYPE, FORM_TYPE);
+        }
+        request.body(Full::new(upload.unwrap_or_default()))
     }
 
     async fn read_whole(
@@ -208,6 +243,16 @@ impl Client {
             reason: innermost(error),
         }
     }
+}
+
+/// A form with one file. A boundary that the file holds itself is only a boundary at the start of a
+/// line, and random enough not to stand there.
+fn form(file: &[u8]) -> Bytes {
+    let mut body = BytesMut::with_capacity(file.len() + FORM_HEAD.len() + FORM_END.len());
+    body.extend_from_slice(FORM_HEAD.as_bytes());
+    body.extend_from_slice(file);
+    body.extend_from_slice(FORM_END.as_bytes());
+    body.freeze()
 }
 
 /// The last cause's words: "connection refused" says more than "client error".

@@ -136,6 +136,37 @@ pub async fn dag_size(
     size.ok_or(ConnectorError::Unintelligible { attempt, reason })
 }
 
+#[derive(Deserialize)]
+struct System {
+    diskinfo: Disk,
+}
+
+/// The volume of the repository. `total_space` is what a user may take, as `statfs` has it, and not the
+/// volume's size. Source: `diag/sys` of Kubo 0.42, compared with `df`.
+#[derive(Deserialize)]
+struct Disk {
+    free_space: u64,
+    total_space: u64,
+}
+
+/// Bytes that may still be added: what Kubo's own limit leaves, or what the volume has beyond `reserve`,
+/// whichever is less.
+///
+/// # Errors
+/// [`ConnectorError`]. A Kubo that does not tell of its volume is no error: its limit alone counts.
+pub async fn free_space(client: &Client, reserve: u64) -> Result<u64, ConnectorError> {
+    let stat = stat(client, true).await?;
+    let allowed = stat.storage_max.saturating_sub(stat.repo_size);
+    match client.call::<System>("tell of its volume", "diag/sys", &[]).await {
+        Ok(System { diskinfo }) => {
+            let free = diskinfo.free_space.min(diskinfo.total_space);
+            Ok(allowed.min(free.saturating_sub(reserve)))
+        }
+        Err(ConnectorError::Refused { .. } | ConnectorError::Unintelligible { .. }) => Ok(allowed),
+        Err(error) => Err(error),
+    }
+}
+
 /// Kubo's last words when lines before told of errors: no further error.
 const ERRORS_TOLD: &str = "encountered errors during gc run";
 

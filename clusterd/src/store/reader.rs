@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use clusterd_core::pinset::codec::BlockId;
+use clusterd_core::pinset::set;
 use clusterd_core::snapshot::{Row, Snapshot, Visitor};
 use clusterd_core::store::{Space, StoreError};
 use fjall::Readable;
@@ -19,6 +21,33 @@ pub struct Reader(Arc<Shared>);
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
+    }
+}
+
+impl Reader {
+    /// The bytes of a block of the history.
+    ///
+    /// # Errors
+    /// When the storage fails or is damaged.
+    pub fn block(&self, id: &BlockId) -> Result<Option<Vec<u8>>, StoreError> {
+        let engine = self.0.read();
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        let row = engine.space(Space::Blocks).get(id.digest());
+        match row.map_err(|error| describe("read", &error))? {
+            Some(row) => set::block_of_row(id, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a block of the history is here.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn has_block(&self, id: &BlockId) -> Result<bool, StoreError> {
+        let engine = self.0.read();
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        let has = engine.space(Space::Blocks).contains_key(id.digest());
+        has.map_err(|error| describe("read", &error))
     }
 }
 

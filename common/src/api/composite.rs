@@ -86,6 +86,26 @@ pub struct Summary {
     pub ipfs_error: String,
 }
 
+/// How far this peer is with the replicated history.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Blocks that no other builds on, sorted by CID. Peers with the same heads have the same pinset.
+    pub heads: Vec<Head>,
+    /// Blocks that are being fetched from other peers.
+    pub fetching: u64,
+    /// Blocks that nobody could give so far; they are asked for again and again.
+    pub missing: u64,
+}
+
+/// A block that no other builds on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Which block.
+    pub cid: Cid,
+    /// One more than that of the highest block below it.
+    pub height: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

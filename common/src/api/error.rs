@@ -21,6 +21,10 @@ pub enum ErrorCode {
     IpfsRefused,
     /// Kubo cannot be reached.
     IpfsUnreachable,
+    /// Another peer answered with an error.
+    PeerRefused,
+    /// Another peer cannot be reached.
+    PeerUnreachable,
     /// The pin failed; it stays accepted and is tried again.
     PinFailed,
     /// The time that the client gave is over.
@@ -43,8 +47,8 @@ impl ErrorCode {
             Self::NotFound | Self::NotPinned => 404,
             Self::Conflict => 409,
             Self::DeadlineExceeded => 504,
-            Self::IpfsRefused | Self::PinFailed | Self::Internal => 500,
-            Self::IpfsUnreachable => 502,
+            Self::IpfsRefused | Self::PeerRefused | Self::PinFailed | Self::Internal => 500,
+            Self::IpfsUnreachable | Self::PeerUnreachable => 502,
             Self::Busy => 503,
             Self::StorageFull => 507,
         }

@@ -100,4 +100,6 @@ routes! {
     ADOPT = "POST" "/composite/adopt" Control;
     /// Counts and health: [`composite::Summary`] out.
     SUMMARY = "GET" "/composite/summary" Control;
+    /// How far the replicated history is: [`composite::History`] out.
+    HISTORY = "GET" "/composite/heads" Control;
 }

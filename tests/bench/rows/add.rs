@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::Run;
 use crate::content::Form;
 use crate::figure::{Better, Figure, Side};
-use crate::random::Random;
 use crate::rounds::interleave;
 use crate::stage::Stage;
 use crate::{BenchError, rpc};
+use harness::random::Random;
 
 const SIDES: [Side; 3] = [Side::Ours, Side::Kubo, Side::Go];
 
@@ -38,7 +38,7 @@ fn time(
     stage: &Stage,
     mut form: impl FnMut(&mut Random) -> Form,
 ) -> Result<Vec<(Side, Vec<f64>)>, BenchError> {
-    let mut content = Random::new();
+    let mut content = Random::from_clock();
     let rounds = interleave(&SIDES, run.sizes.long_rounds, run.random, |side| {
         let form = form(&mut content);
         // What the side before left to be written must not be written in this one's time.

@@ -15,9 +15,9 @@ use harness::wait;
 
 use super::Run;
 use crate::figure::{Better, Figure, Side};
-use crate::random::Random;
 use crate::sides::megabytes;
 use crate::{BenchError, content, disk, listing, pinset, stage};
+use harness::random::Random;
 
 /// As the list of figures has it.
 const DISK_GOAL_BYTES: f64 = 400.0;
@@ -47,7 +47,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
         let place = run.directory.join(count.to_string());
         let state = place.join("state.ndjson");
         fs::create_dir(&place).map_err(HarnessError::io("make a directory"))?;
-        let mut random = Random::new();
+        let mut random = Random::from_clock();
         pinset::write_export(&state, content::cids_of_nothing(count, &mut random), "pin-")?;
         let ours = import_ours(&place, &kubo, &state, count)?;
         let go = import_go(&place, &kubo, &state, count)?;

@@ -9,10 +9,10 @@ use harness::http::{Client, Connection};
 use super::Run;
 use crate::content::{Blocks, Form};
 use crate::figure::{Better, Figure, Side};
-use crate::random::Random;
 use crate::rounds::{Rounds, interleave};
 use crate::stage::Stage;
 use crate::{BenchError, rpc};
+use harness::random::Random;
 
 const SIDES: [Side; 4] = [Side::Ours, Side::OursAccepted, Side::Kubo, Side::Go];
 
@@ -25,7 +25,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(120);
 /// One client, then 16; every pin is a new one, and content is put first.
 pub(crate) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     let stage = Stage::start(run.directory)?;
-    let mut content = Random::new();
+    let mut content = Random::from_clock();
     let (in_turn, at_once) = (run.sizes.pins_in_turn, run.sizes.pins_at_once);
     let rounds = run.sizes.long_rounds;
     let one = interleave(&SIDES, rounds, run.random, |side| {

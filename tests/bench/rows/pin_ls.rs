@@ -16,11 +16,11 @@ use super::Run;
 use crate::content::{Blocks, Form};
 use crate::figure::{Better, Figure, Side};
 use crate::listing::{self, Listing};
-use crate::random::Random;
 use crate::rounds::interleave;
 use crate::sides::megabytes;
 use crate::stage::Stage;
 use crate::{BenchError, pinset, rpc};
+use harness::random::Random;
 
 const SIDES: [Side; 3] = [Side::Ours, Side::Go, Side::Kubo];
 
@@ -46,7 +46,7 @@ pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
         .tempdir_in(MEMORY_DISK)
         .map_err(HarnessError::io(format!("make a directory in {MEMORY_DISK}")))?;
     let kubo = Kubo::start_in(memory_disk.path())?;
-    let blocks = Blocks::fresh(count, &mut Random::new());
+    let blocks = Blocks::fresh(count, &mut Random::from_clock());
     rpc::post_form(kubo.port(), "/api/v0/dag/import?pin-roots=true", &Form::car(&blocks.car))?;
     let stage = with_pinset(run.directory, kubo, blocks.cids)?;
     let rounds = interleave(&SIDES, run.sizes.rounds, run.random, |side| {

@@ -13,8 +13,8 @@ use harness::wait;
 use super::Run;
 use crate::content::{Blocks, Form};
 use crate::figure::{Better, Figure, Side};
-use crate::random::Random;
 use crate::{BenchError, rpc};
+use harness::random::Random;
 
 /// Half of them open a connection for each request, as the `ipfs` program does; the others keep
 /// theirs for as long as the server does.
@@ -39,7 +39,7 @@ struct Seen {
 /// First proxyd, then clusterd.
 pub(super) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     let mut stack = Stack::start_with(&StackSetup::default())?;
-    let blocks = Blocks::fresh(BLOCKS, &mut Random::new());
+    let blocks = Blocks::fresh(BLOCKS, &mut Random::from_clock());
     let form = Form::car(&blocks.car);
     rpc::post_form(stack.kubo.port(), "/api/v0/dag/import?pin-roots=false", &form)?;
     let mut figures = Vec::new();

@@ -215,15 +215,28 @@ impl<S: Store> Node<S> {
         Ok(Ok(Planned { key, old, new: (!is_same).then_some(new), origin, provide }))
     }
 
+    /// The peers that can take pins. One that is alone has no choice, whatever its metrics say.
+    fn candidates(&self, now: Time) -> Vec<Candidate> {
+        let own = self.config.peer;
+        if self.members.members(now).len() == 1 {
+            return vec![Candidate { peer: own, metrics: Vec::new() }];
+        }
+        self.members.candidates(&self.config.allocate_by, now)
+    }
+
     /// The record of an ordinary request, with its allocations.
     fn allocated(&self, request: PinRequest, old: Option<&Pin>, now: Time) -> Result<Pin, Refusal> {
         let replication = request.replication.unwrap_or(self.config.replication);
+        let mut preferred = request.user_allocations;
+        if request.local {
+            preferred.insert(0, self.config.peer);
+        }
         let wish = Wish {
             replication,
             current: old.map(|old| old.allocations.as_slice()).unwrap_or_default(),
-            preferred: &request.user_allocations,
+            preferred: &preferred,
         };
-        let candidates = [Candidate { peer: self.config.peer, metrics: Vec::new() }];
+        let candidates = self.candidates(now);
         let allocations = allocator::allocate(&wish, &candidates).map_err(|short| {
             let (needed, found) = (short.needed, short.found);
             Refusal::NotEnoughPeers { cid: request.cid, needed, found }

@@ -53,6 +53,13 @@ impl<S: Store> Node<S> {
         effects.push(answer(waiter, Answer::Operations { running, waiting, away }));
     }
 
+    pub(super) fn history(&self, waiter: WaiterId, effects: &mut Vec<Effect>) {
+        let progress = self.walk.progress();
+        let (fetching, missing) = (progress.fetching as u64, progress.failed as u64);
+        let heads = self.pinset.heads().iter().collect();
+        effects.push(answer(waiter, Answer::History { heads, fetching, missing }));
+    }
+
     fn at_rest(&self, status: PinStatus) -> PeerPinStatus {
         PeerPinStatus {
             peer: self.config.peer,

@@ -157,14 +157,17 @@ pub(crate) fn keep_block<S: Store>(store: &mut S, number: u64, id: &BlockId, byt
 /// # Errors
 /// When the storage fails.
 pub fn block_bytes<S: Store>(store: &S, id: &BlockId) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(mut row) = store.get(Space::Blocks, id.digest())? else {
-        return Ok(None);
-    };
-    let mut reader = RowReader(&row);
+    store.get(Space::Blocks, id.digest())?.map(|row| block_of_row(id, &row)).transpose()
+}
+
+/// The bytes of a block out of its row.
+///
+/// # Errors
+/// When the row is damaged.
+pub fn block_of_row(id: &BlockId, row: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut reader = RowReader(row);
     reader.uvarint().ok_or_else(|| StoreError::Damaged { what: format!("block {id:?}") })?;
-    let header = row.len() - reader.0.len();
-    row.drain(..header);
-    Ok(Some(row))
+    Ok(reader.0.to_vec())
 }
 
 fn own_key(number: u64) -> Vec<u8> {

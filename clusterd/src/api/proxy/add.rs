@@ -248,6 +248,7 @@ pub(super) fn done(outcome: Outcome) -> Result<Vec<Cid>, ApiError> {
         Answer::Progress { .. }
         | Answer::Status { .. }
         | Answer::Operations { .. }
+        | Answer::History { .. }
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

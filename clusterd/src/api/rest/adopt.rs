@@ -81,6 +81,7 @@ async fn take_in(
         Answer::Progress { .. }
         | Answer::Status { .. }
         | Answer::Operations { .. }
+        | Answer::History { .. }
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

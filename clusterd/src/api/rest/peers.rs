@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use clusterd_core::effect::Answer;
 use clusterd_core::input::Input;
 use common::api::composite::Summary;
-use common::api::peers::{IdInfo, IpfsInfo, VersionInfo};
-use common::api::repo::{GlobalRepoGc, RepoGc, RepoGcKey};
+use common::api::peers::VersionInfo;
+use common::api::repo::{GlobalRepoGc, RepoGc};
 
+use super::super::others::{hides, others};
 use super::super::reply::{Answered, json, stream};
 use super::super::room::{Room, VERSION};
+use super::{Parameters, parameter};
 
 pub(in super::super) async fn id(State(room): State<Arc<Room>>) -> Answered {
-    json(&this_peer(&room).await)
+    json(&room.id().await)
 }
 
 pub(in super::super) async fn version() -> Answered {
@@ -23,52 +25,40 @@ pub(in super::super) async fn version() -> Answered {
 
 pub(in super::super) async fn peers(State(room): State<Arc<Room>>) -> Answered {
     let (mut lines, response) = stream();
+    let mut ids = room.ids();
     tokio::spawn(async move {
-        if lines.json(&this_peer(&room).await).await.is_ok() {
-            lines.end();
+        while let Some(id) = ids.recv().await {
+            if lines.json(&id).await.is_err() {
+                return;
+            }
         }
+        lines.end();
     });
     Ok(response)
 }
 
-async fn this_peer(room: &Room) -> IdInfo {
-    let ipfs = room
-        .kubo
-        .id()
-        .await
-        .unwrap_or_else(|error| IpfsInfo { error: error.message, ..IpfsInfo::default() });
-    let me = &room.me;
-    IdInfo {
-        id: me.peer,
-        addresses: me.addresses.clone(),
-        cluster_peers: vec![me.peer],
-        cluster_peers_addresses: Vec::new(),
-        version: VERSION.to_owned(),
-        commit: String::new(),
-        rpc_protocol_version: IdInfo::RPC_PROTOCOL_VERSION.to_owned(),
-        error: String::new(),
-        ipfs,
-        peername: me.peername.clone(),
-    }
-}
-
-pub(in super::super) async fn collect(State(room): State<Arc<Room>>) -> Answered {
-    let _alone = room.collecting.lock().await;
-    let mut gc = RepoGc {
-        peer: room.me.peer,
-        peername: room.me.peername.clone(),
-        keys: Vec::new(),
-        error: String::new(),
-    };
-    let mut steps = room.kubo.collect();
-    while let Some(step) = steps.recv().await {
-        match step {
-            Ok(Ok(cid)) => gc.keys.push(RepoGcKey { key: Some(cid), error: String::new() }),
-            Ok(Err(error)) => gc.keys.push(RepoGcKey { key: None, error }),
-            Err(error) => gc.error = error.message,
+/// On one peer after the other, so that never all of them are busy with it; with `local` here alone.
+pub(in super::super) async fn collect(
+    State(room): State<Arc<Room>>,
+    Query(query): Parameters,
+) -> Answered {
+    let own = room.me.peer;
+    let mut peer_map = BTreeMap::from([(own, room.collect_here().await)]);
+    let members = room.members.borrow().clone();
+    let is_local = parameter(&query, "local") == Some("true");
+    for peer in others(&members, &own).into_iter().filter(|_| !is_local) {
+        match room.others.collect(peer).await {
+            Ok(gc) => {
+                peer_map.insert(peer, gc);
+            }
+            Err(error) if hides(&error) => {}
+            Err(error) => {
+                let (peername, keys) = (room.others.name(&peer), Vec::new());
+                peer_map.insert(peer, RepoGc { peer, peername, keys, error: error.message });
+            }
         }
     }
-    json(&GlobalRepoGc { peer_map: BTreeMap::from([(room.me.peer, gc)]) })
+    json(&GlobalRepoGc { peer_map })
 }
 
 pub(in super::super) async fn summary(State(room): State<Arc<Room>>) -> Answered {

@@ -105,6 +105,7 @@ async fn ask(
         Answer::Progress { .. }
         | Answer::Status { .. }
         | Answer::Operations { .. }
+        | Answer::History { .. }
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

@@ -20,7 +20,7 @@ use super::super::refusal::unexpected;
 use super::super::room::Room;
 
 /// Turns rows into states; the operations that ran when it was made go first.
-pub(super) struct States {
+pub(in super::super) struct States {
     peer: PeerId,
     peer_bytes: Vec<u8>,
     peername: String,
@@ -31,7 +31,7 @@ pub(super) struct States {
 }
 
 impl States {
-    pub(super) async fn now(room: &Room) -> Result<Self, ApiError> {
+    pub(in super::super) async fn now(room: &Room) -> Result<Self, ApiError> {
         let asked = room.door.answer(|waiter| Input::Operations { waiter }).await?;
         let Answer::Operations { running, away, .. } = asked else { return Err(unexpected()) };
         let key = |cid: &Cid| PinKey::from_cid(cid).into_bytes();
@@ -46,7 +46,7 @@ impl States {
     }
 
     /// The status of a row; `None` where there is nothing of a pin.
-    pub(super) fn status(&self, row: Row<'_>) -> Option<PinStatus> {
+    pub(in super::super) fn status(&self, row: Row<'_>) -> Option<PinStatus> {
         if let Some(running) = self.running.get(row.key) {
             return Some(running.status);
         }
@@ -72,7 +72,7 @@ impl States {
     }
 
     /// The whole state of a row; `None` for a key that is no CID.
-    pub(super) fn info(&self, row: Row<'_>) -> Result<Option<GlobalPinInfo>, ApiError> {
+    pub(in super::super) fn info(&self, row: Row<'_>) -> Result<Option<GlobalPinInfo>, ApiError> {
         let (Some(cid), Some(status)) = (cid_of(row.key), self.status(row)) else {
             return Ok(None);
         };
@@ -110,7 +110,7 @@ impl States {
     }
 
     /// A pin's state from its state at each peer.
-    pub(super) fn global(
+    pub(in super::super) fn global(
         &self,
         cid: Cid,
         pin: Option<Pin>,

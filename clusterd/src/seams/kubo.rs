@@ -1,0 +1,200 @@
+//! What the API asks of Kubo is answered by the connector.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use clusterd_core::input::HeldPin;
+use common::api::error::{ApiError, ErrorCode};
+use common::api::peers::IpfsInfo;
+use common::api::proxy::RepoStat;
+use common::ids::{Cid, PeerId};
+use common::pin::PinMode;
+use tokio::sync::mpsc;
+
+use crate::api::kubo::{Collected, Kubo, Soon};
+use crate::ipfs::audit::{Audit, Pace};
+use crate::ipfs::client::Client;
+use crate::ipfs::error::ConnectorError;
+use crate::ipfs::{blocks, pin, repo, resolve};
+
+/// Limit of calls that wait for content of others, where the client gave none.
+const PATIENT: Duration = Duration::from_secs(10 * 60);
+
+/// Steps that wait for a slow client.
+const STEPS_WAITING_MAX: usize = 16;
+
+/// The Kubo beside us, as the API sees it.
+pub struct KuboSeam {
+    client: Client,
+    call_timeout: Duration,
+    known: Mutex<Option<PeerId>>,
+}
+
+impl KuboSeam {
+    /// Asks through `client`.
+    pub fn new(client: Client, call_timeout: Duration) -> Self {
+        Self { client, call_timeout, known: Mutex::new(None) }
+    }
+}
+
+impl Kubo for KuboSeam {
+    fn resolve<'a>(
+        &'a self,
+        argument: &'a str,
+        offline: bool,
+        limit: Option<Duration>,
+    ) -> Soon<'a, Cid> {
+        Box::pin(async move {
+            let resolved =
+                resolve::resolve(&self.client, argument, offline, limit.unwrap_or(PATIENT)).await;
+            resolved.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn holds(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool> {
+        Box::pin(async move {
+            let held = pin::is_held(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
+            held.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn pin_offline(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool> {
+        Box::pin(async move {
+            let pinned = pin::pin_offline(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
+            pinned.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn unpin(&self, cid: Cid) -> Soon<'_, ()> {
+        Box::pin(async move {
+            let unpinned = pin::unpin(&self.client, &cid, self.call_timeout).await;
+            unpinned.map_err(|error| failure(error, None))
+        })
+    }
+
+    fn indirect(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, Option<String>> {
+        Box::pin(async move {
+            let found = pin::indirect(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
+            found.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn dag_size(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, (u64, u64)> {
+        Box::pin(async move {
+            let size = repo::dag_size(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
+            size.map_err(|error| failure(error, limit))
+        })
+    }
+
+    fn known_id(&self) -> Option<PeerId> {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id(&self) -> Soon<'_, IpfsInfo> {
+        Box::pin(async move {
+            let kubo = repo::id(&self.client, self.call_timeout).await;
+            let kubo = kubo.map_err(|error| failure(error, None))?;
+            let id = kubo.id.parse().ok();
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = id;
+            let addresses = kubo.addresses.unwrap_or_default();
+            let addresses = addresses.iter().filter_map(|text| text.parse().ok()).collect();
+            Ok(IpfsInfo { id, addresses, error: String::new() })
+        })
+    }
+
+    fn repo_stat(&self, size_only: bool) -> Soon<'_, RepoStat> {
+        Box::pin(async move {
+            let stat = repo::stat(&self.client, size_only).await;
+            let stat = stat.map_err(|error| failure(error, None))?;
+            Ok(RepoStat {
+                repo_size: stat.repo_size,
+                storage_max: stat.storage_max,
+                num_objects: stat.num_objects,
+                repo_path: stat.repo_path,
+                version: stat.version,
+                missing: Vec::new(),
+            })
+        })
+    }
+
+    fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {
+        Box::pin(async move {
+            let peers = blocks::swarm_peers(&self.client).await;
+            let peers = peers.map_err(|error| failure(error, None))?;
+            Ok(peers.iter().filter_map(|peer| peer.parse().ok()).collect())
+        })
+    }
+
+    fn put_block(&self, cid: Cid, data: Vec<u8>) -> Soon<'_, ()> {
+        Box::pin(async move {
+            let put = blocks::put(&self.client, &cid, &data).await;
+            put.map_err(|error| failure(error, None))
+        })
+    }
+
+    fn free_space(&self, reserve: u64) -> Soon<'_, u64> {
+        Box::pin(async move {
+            let free = repo::free_space(&self.client, reserve).await;
+            free.map_err(|error| failure(error, None))
+        })
+    }
+
+    fn collect(&self) -> mpsc::Receiver<Result<Collected, ApiError>> {
+        let (steps, received) = mpsc::channel(STEPS_WAITING_MAX);
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            if let Err(error) = collect(&client, &steps).await {
+                drop(steps.send(Err(failure(error, None))).await);
+            }
+        });
+        received
+    }
+
+    fn pins(&self) -> mpsc::Receiver<Result<Vec<HeldPin>, ApiError>> {
+        let (batches, received) = mpsc::channel(STEPS_WAITING_MAX);
+        let mut audit = Audit::new(self.client.clone(), Pace::Full);
+        tokio::spawn(async move {
+            while let Some(batch) = audit.next().await.transpose() {
+                let is_failure = batch.is_err();
+                let sent = batches.send(batch.map_err(|error| failure(error, None))).await;
+                if is_failure || sent.is_err() {
+                    return;
+                }
+            }
+        });
+        received
+    }
+}
+
+async fn collect(
+    client: &Client,
+    steps: &mpsc::Sender<Result<Collected, ApiError>>,
+) -> Result<(), ConnectorError> {
+    let mut collection = repo::Collection::start(client).await?;
+    while let Some(step) = collection.next().await? {
+        let step = match step {
+            repo::Collected::Removed(cid) => Ok(cid),
+            repo::Collected::Failed(words) => Err(words),
+        };
+        // An error means that nobody wants the rest.
+        if steps.send(Ok(step)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// `limit` is the client's own; its end gets Kubo's words.
+fn failure(error: ConnectorError, limit: Option<Duration>) -> ApiError {
+    let code = match &error {
+        ConnectorError::Refused { .. } => ErrorCode::IpfsRefused,
+        ConnectorError::Stalled { .. } if limit.is_some() => {
+            return ApiError::new(ErrorCode::DeadlineExceeded, "context deadline exceeded");
+        }
+        ConnectorError::Unreachable { .. } | ConnectorError::Stalled { .. } => {
+            ErrorCode::IpfsUnreachable
+        }
+        ConnectorError::Unintelligible { .. } => ErrorCode::Internal,
+    };
+    ApiError::new(code, error.to_string())
+}

@@ -1,0 +1,190 @@
+//! The other peers for the API: one call of their RPC each.
+
+use std::future::Future;
+use std::time::Duration;
+
+use common::api::error::{ApiError, ErrorCode};
+use common::api::peers::IdInfo;
+use common::api::pins::GlobalPinInfo;
+use common::api::repo::RepoGc;
+use common::ids::{Cid, PeerId};
+use common::status::StatusFilter;
+use multiaddr::Multiaddr;
+use tokio::sync::mpsc;
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+use super::network::Pings;
+use crate::api::kubo::Soon;
+use crate::api::others::{Others, RepoSize};
+use crate::net::gorpc::client::{Answers, RpcError, calls};
+use crate::net::gorpc::types::PeerPin;
+use crate::net::{Net, RpcStream};
+
+/// A stream as the calls take it.
+type Call = Compat<RpcStream>;
+
+/// States that wait for a slow reader.
+const WAITING_MAX: usize = 256;
+
+/// Longest wait for the next state of a list.
+const NEXT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Calls others over the network.
+pub struct RpcOthers {
+    net: Net,
+    pings: Pings,
+}
+
+impl RpcOthers {
+    /// Calls through `net`; names come from `pings`.
+    #[must_use]
+    pub fn new(net: Net, pings: Pings) -> Self {
+        Self { net, pings }
+    }
+
+    fn call<'a, T, F>(
+        &'a self,
+        peer: PeerId,
+        call: impl FnOnce(Call) -> F + Send + 'a,
+    ) -> Soon<'a, T>
+    where
+        T: 'a,
+        F: Future<Output = Result<T, RpcError>> + Send + 'a,
+    {
+        Box::pin(async move { call(self.open(peer).await?).await.map_err(failure) })
+    }
+
+    async fn open(&self, peer: PeerId) -> Result<Call, ApiError> {
+        let opened = self.net.open_rpc(peer).await;
+        opened.map(TokioAsyncReadCompatExt::compat).map_err(|error| unreachable(error.to_string()))
+    }
+
+    /// A list of states. Over yamux a lost connection looks like its end, so that is asked for.
+    fn list<F>(
+        &self,
+        peer: PeerId,
+        call: impl FnOnce(Call) -> F + Send + 'static,
+    ) -> mpsc::Receiver<Result<GlobalPinInfo, ApiError>>
+    where
+        F: Future<Output = Result<Answers<Call, PeerPin>, RpcError>> + Send,
+    {
+        let (found, received) = mpsc::channel(WAITING_MAX);
+        let net = self.net.clone();
+        tokio::spawn(async move {
+            if let Err(error) = relay(&net, peer, call, &found).await {
+                // An error means that nobody reads any more.
+                drop(found.send(Err(error)).await);
+            }
+        });
+        received
+    }
+}
+
+async fn relay<F>(
+    net: &Net,
+    peer: PeerId,
+    call: impl FnOnce(Call) -> F,
+    found: &mpsc::Sender<Result<GlobalPinInfo, ApiError>>,
+) -> Result<(), ApiError>
+where
+    F: Future<Output = Result<Answers<Call, PeerPin>, RpcError>>,
+{
+    let stream = net.open_rpc(peer).await.map_err(|error| unreachable(error.to_string()))?;
+    let watch = net.clone();
+    let is_connected = move || watch.address_of(&peer).is_some();
+    let mut answers = call(stream.compat()).await.map_err(failure)?.while_connected(is_connected);
+    loop {
+        let next = tokio::time::timeout(NEXT_WITHIN, answers.next()).await;
+        let next = next.map_err(|_| unreachable("its list stands still".to_owned()))?;
+        let Some(state) = next.map_err(failure)? else { return Ok(()) };
+        if found.send(Ok(global(state))).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+impl Others for RpcOthers {
+    fn id(&self, peer: PeerId) -> Soon<'_, IdInfo> {
+        self.call(peer, calls::id)
+    }
+
+    fn status(&self, peer: PeerId, cid: Cid) -> Soon<'_, GlobalPinInfo> {
+        self.call(peer, move |stream| async move { Ok(global(calls::status(stream, &cid).await?)) })
+    }
+
+    fn status_all(
+        &self,
+        peer: PeerId,
+        filter: StatusFilter,
+    ) -> mpsc::Receiver<Result<GlobalPinInfo, ApiError>> {
+        self.list(peer, move |stream| calls::status_all(stream, filter))
+    }
+
+    fn recover(&self, peer: PeerId, cid: Cid) -> Soon<'_, GlobalPinInfo> {
+        self.call(
+            peer,
+            move |stream| async move { Ok(global(calls::recover(stream, &cid).await?)) },
+        )
+    }
+
+    fn recover_all(&self, peer: PeerId) -> mpsc::Receiver<Result<GlobalPinInfo, ApiError>> {
+        self.list(peer, calls::recover_all)
+    }
+
+    fn collect(&self, peer: PeerId) -> Soon<'_, RepoGc> {
+        self.call(peer, calls::collect)
+    }
+
+    fn repo_size(&self, peer: PeerId) -> Soon<'_, RepoSize> {
+        self.call(peer, |stream| async move {
+            let stat = calls::repo_stat(stream).await?;
+            Ok(RepoSize { used: stat.repo_size, allowed: stat.storage_max })
+        })
+    }
+
+    fn swarm_peers(&self, peer: PeerId) -> Soon<'_, Vec<PeerId>> {
+        self.call(peer, calls::swarm_peers)
+    }
+
+    fn name(&self, peer: &PeerId) -> String {
+        let named = self.pings.of(peer).map(|ping| ping.peer_name);
+        named.filter(|name| !name.is_empty()).unwrap_or_else(|| peer.to_string())
+    }
+
+    fn own_addresses(&self) -> Vec<Multiaddr> {
+        self.net.own_addresses()
+    }
+
+    fn address(&self, peer: &PeerId) -> Option<Multiaddr> {
+        self.net.address_of(peer)
+    }
+}
+
+/// A state at one peer as one of many.
+fn global(state: PeerPin) -> GlobalPinInfo {
+    GlobalPinInfo {
+        cid: state.cid,
+        name: state.name,
+        allocations: state.allocations,
+        origins: state.origins,
+        created: state.created,
+        metadata: Some(state.metadata).filter(|metadata| !metadata.is_empty()),
+        peer_map: [(state.peer, state.info)].into(),
+    }
+}
+
+fn unreachable(words: String) -> ApiError {
+    ApiError::new(ErrorCode::PeerUnreachable, words)
+}
+
+fn failure(error: RpcError) -> ApiError {
+    let code = match &error {
+        RpcError::Denied { .. } => ErrorCode::Forbidden,
+        RpcError::Broken { .. } | RpcError::TimedOut { .. } => ErrorCode::PeerUnreachable,
+        RpcError::Refused { .. }
+        | RpcError::Unserved { .. }
+        | RpcError::Faulty { .. }
+        | RpcError::Malformed { .. } => ErrorCode::PeerRefused,
+    };
+    ApiError::new(code, error.to_string())
+}
