@@ -1,47 +1,30 @@
 //! The life of the daemon: open, serve, stop.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use clusterd_core::config::NodeConfig;
-use clusterd_core::node::Node;
 use clusterd_core::store::StoreError;
 use common::api::Scope;
 use common::lifecycle::{self, Signals, Wish, exit};
-use hyper::header::HeaderValue;
 use thiserror::Error;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::api::door::{Door, Waiters};
-use crate::api::kubo::Kubo;
-use crate::api::room::{Counts, Me, Room};
+use crate::api::room::Room;
 use crate::api::server;
-use crate::clock;
 use crate::config::Config;
-use crate::driver::{Driver, INPUTS_WAITING_MAX};
-use crate::effects::Outbox;
-use crate::identity::{self, ClusterSecret, Identity, IdentityError};
-use crate::ipfs::client::Client;
-use crate::net::{self, IncomingRpc, Net, NetConfig, NetError};
+use crate::identity::{self, IdentityError};
+use crate::net::NetError;
 use crate::reload::Reload;
-use crate::seams::KuboSeam;
-use crate::seams::blocks::StoredBlocks;
-use crate::seams::informer::Informer;
-use crate::seams::network::{Bridge, Pings, serve_peers};
-use crate::seams::others::RpcOthers;
+use crate::seams::network::serve_peers;
 use crate::seams::peer::RpcPeer;
 use crate::sockets::{Inherited, Socket, SocketError};
-use crate::store::FjallStore;
 
-/// While the store opens, the service manager is asked for this much more time, this often.
-const MORE_TIME: Duration = Duration::from_secs(30);
-const MORE_TIME_EVERY: Duration = Duration::from_secs(10);
+mod open;
+
+use open::{Opened, open};
 
 /// Why the daemon ended.
 #[derive(Debug, Error)]
@@ -171,156 +154,4 @@ fn serve(
         listening.map_err(|source| DaemonError::System { attempt: "serve a socket", source })?;
     serving.spawn(server::serve(listener, scope, Arc::clone(room), stopping.clone()));
     Ok(own)
-}
-
-/// What runs once the state is open.
-struct Opened {
-    room: Arc<Room>,
-    driver: std::thread::JoinHandle<()>,
-    network: Network,
-    /// Those that end with the daemon.
-    tasks: Vec<JoinHandle<()>>,
-}
-
-/// The parts of the running network that are left when its events are taken care of.
-struct Network {
-    net: Net,
-    rpc: IncomingRpc,
-    task: JoinHandle<()>,
-}
-
-/// Opens the store and the node, joins the network, and starts the driver's thread.
-async fn open(
-    config: &Config,
-    identity: &Identity,
-    secret: &ClusterSecret,
-    halted: watch::Receiver<bool>,
-) -> Result<Opened, DaemonError> {
-    let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
-    let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
-    let kubo = Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout);
-    let seam: Arc<dyn Kubo> = Arc::new(KuboSeam::new(kubo.clone(), config.ipfs.call_timeout));
-    let settings = node_config(config, identity);
-    let directory = config.state.clone();
-    let opening = tokio::task::spawn_blocking(move || {
-        let store = FjallStore::open(&directory)?;
-        let (reader, housekeeper) = (store.reader(), store.housekeeper());
-        let (node, effects) = Node::open(store, settings, clock::now())?;
-        Ok((node, effects, reader, housekeeper))
-    });
-    let opened: Result<_, StoreError> = patiently(opening).await?;
-    let (node, effects, reader, housekeeper) = opened?;
-    let blocks = Arc::new(StoredBlocks(reader.clone()));
-    let started = net::start(net_config(config, identity, secret), blocks)?;
-    let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
-    let waiters = Arc::new(Waiters::default());
-    let (counts, seen) = watch::channel(Counts::default());
-    let (members, seen_members) = watch::channel(BTreeSet::from([identity.peer]));
-    let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
-    let runtime = Handle::current();
-    let outbox = Outbox::new(
-        runtime.clone(),
-        Arc::clone(&waiters),
-        kubo,
-        config.ipfs.pin_timeout,
-        inputs.clone(),
-        started.net.clone(),
-    );
-    let (stop, held, fetched) = (halted, Vec::new(), Vec::new());
-    let driver = Driver {
-        node,
-        inputs: queue,
-        stop,
-        waiters,
-        outbox,
-        housekeeper,
-        counts,
-        members,
-        runtime,
-        held,
-        fetched,
-    };
-    let thread = std::thread::Builder::new()
-        .name("driver".to_owned())
-        .spawn(move || driver.run(effects))
-        .map_err(|source| DaemonError::System { attempt: "start a thread", source })?;
-    let (wake, pings) = (Arc::new(Notify::new()), Pings::default());
-    let bridge = Bridge {
-        net: started.net.clone(),
-        inputs: inputs.clone(),
-        wake: Arc::clone(&wake),
-        pings: pings.clone(),
-    };
-    let informer = Informer {
-        net: started.net.clone(),
-        inputs,
-        kubo: Arc::clone(&seam),
-        counts: seen.clone(),
-        peername: config.peername.clone(),
-        tags: config.tags.clone(),
-        reserve: config.ipfs.reserve,
-        wake,
-    };
-    let tasks = vec![tokio::spawn(bridge.run(started.events)), tokio::spawn(informer.run())];
-    let room = Room {
-        door,
-        snapshot: Arc::new(reader),
-        kubo: seam,
-        me: Me { peer: identity.peer, peername: config.peername.clone() },
-        others: Arc::new(RpcOthers::new(started.net.clone(), pings)),
-        members: seen_members,
-        counts: seen,
-        collecting: tokio::sync::Mutex::new(()),
-    };
-    let network = Network { net: started.net, rpc: started.rpc, task: started.task };
-    Ok(Opened { room: Arc::new(room), driver: thread, network, tasks })
-}
-
-fn net_config(config: &Config, identity: &Identity, secret: &ClusterSecret) -> NetConfig {
-    let peers = &config.peers;
-    NetConfig {
-        keypair: identity.keypair.clone(),
-        secret: *secret.bytes(),
-        cluster_name: config.cluster_name.clone(),
-        listen: peers.listen.clone(),
-        announce: peers.announce.clone(),
-        bootstrap: peers.bootstrap.clone(),
-        trusted: peers.trusted.clone(),
-        peerstore: config.state.join("peerstore"),
-        connections_max: peers.connections_max,
-        mdns: peers.mdns,
-        dht: peers.dht,
-        fetch_timeout: peers.fetch_timeout,
-    }
-}
-
-/// Waits for work of unknown length, and asks the service manager for the time.
-async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonError> {
-    loop {
-        tokio::select! {
-            done = &mut work => {
-                return done.map_err(|error| DaemonError::System {
-                    attempt: "open the store",
-                    source: io::Error::other(error),
-                });
-            }
-            () = tokio::time::sleep(MORE_TIME_EVERY) => lifecycle::extend_timeout(MORE_TIME),
-        }
-    }
-}
-
-fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    NodeConfig {
-        replication: config.replication,
-        allocate_by: config.allocate_by.clone(),
-        batch_age: millis(config.pinset.batch_age),
-        batch_pins: config.pinset.batch_pins,
-        rebroadcast_every: millis(config.pinset.rebroadcast_every),
-        pins_running_max: config.tracker.pins_running_max,
-        retry_after: millis(config.tracker.retry_after),
-        retry_after_max: millis(config.tracker.retry_after_max),
-        audit_every: millis(config.tracker.audit_every),
-        ..NodeConfig::new(identity.peer)
-    }
 }

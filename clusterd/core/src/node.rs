@@ -17,7 +17,7 @@ use crate::config::NodeConfig;
 use crate::counts::Counts;
 use crate::effect::Effect;
 use crate::input::{Input, Time};
-use crate::members::Members;
+use crate::members::{Members, Metric};
 use crate::mutant::{self, Mutant};
 use crate::pinset::Pinset;
 use crate::pinset::heads::Heads;
@@ -244,10 +244,7 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::Metric(metric) => {
-                let peer = metric.peer;
-                if !self.members.take(metric) {
-                    tracing::debug!(%peer, "a metric is too large or one too many");
-                }
+                self.metric(metric);
                 Ok(())
             }
             Input::WaiterGone { waiter } => {
@@ -279,6 +276,13 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::Tick => Ok(()),
+        }
+    }
+
+    fn metric(&mut self, metric: Metric) {
+        let peer = metric.peer;
+        if !self.members.take(metric) {
+            tracing::debug!(%peer, "a metric is too large or one too many");
         }
     }
 

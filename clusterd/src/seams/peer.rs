@@ -217,7 +217,6 @@ fn local(mut state: GlobalPinInfo) -> Option<PeerPin> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is the error of a result that ends here")]
 fn refusal(error: ApiError) -> Refusal {
     Refusal(error.message)
 }

@@ -1,0 +1,226 @@
+//! Opens the state, joins the network, and starts the driver with all that feeds it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clusterd_core::config::NodeConfig;
+use clusterd_core::effect::Effect;
+use clusterd_core::input::Input;
+use clusterd_core::node::Node;
+use clusterd_core::store::StoreError;
+use common::lifecycle;
+use hyper::header::HeaderValue;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::DaemonError;
+use crate::api::door::{Door, Waiters};
+use crate::api::kubo::Kubo;
+use crate::api::room::{Counts, Me, Room};
+use crate::clock;
+use crate::config::Config;
+use crate::driver::{Driver, INPUTS_WAITING_MAX};
+use crate::effects::Outbox;
+use crate::identity::{self, ClusterSecret, Identity};
+use crate::ipfs::client::Client;
+use crate::net::{self, IncomingRpc, Net, NetConfig, Started};
+use crate::seams::KuboSeam;
+use crate::seams::blocks::StoredBlocks;
+use crate::seams::informer::Informer;
+use crate::seams::network::{Bridge, Pings};
+use crate::seams::others::RpcOthers;
+use crate::store::{FjallStore, Housekeeper, Reader};
+
+/// While the store opens, the service manager is asked for this much more time, this often.
+const MORE_TIME: Duration = Duration::from_secs(30);
+const MORE_TIME_EVERY: Duration = Duration::from_secs(10);
+
+/// What runs once the state is open.
+pub(super) struct Opened {
+    pub(super) room: Arc<Room>,
+    pub(super) driver: std::thread::JoinHandle<()>,
+    pub(super) network: Network,
+    /// Those that end with the daemon.
+    pub(super) tasks: Vec<JoinHandle<()>>,
+}
+
+/// The parts of the running network that are left when its events are taken care of.
+pub(super) struct Network {
+    pub(super) net: Net,
+    pub(super) rpc: IncomingRpc,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// The state, read.
+struct State {
+    node: Node<FjallStore>,
+    /// What the node wants done at once.
+    effects: Vec<Effect>,
+    reader: Reader,
+    housekeeper: Housekeeper,
+}
+
+/// Opens the store and the node, joins the network, and starts the driver's thread.
+pub(super) async fn open(
+    config: &Config,
+    identity: &Identity,
+    secret: &ClusterSecret,
+    halted: watch::Receiver<bool>,
+) -> Result<Opened, DaemonError> {
+    let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
+    let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
+    let kubo = Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout);
+    let seam: Arc<dyn Kubo> = Arc::new(KuboSeam::new(kubo.clone(), config.ipfs.call_timeout));
+    let state = open_state(config, identity).await?;
+    let reader = state.reader.clone();
+    let blocks = Arc::new(StoredBlocks(reader.clone()));
+    let started = net::start(net_config(config, identity, secret), blocks)?;
+    let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
+    let waiters = Arc::new(Waiters::default());
+    let (counts, seen) = watch::channel(Counts::default());
+    let (members, seen_members) = watch::channel(BTreeSet::from([identity.peer]));
+    let runtime = Handle::current();
+    let outbox = Outbox::new(
+        runtime.clone(),
+        Arc::clone(&waiters),
+        kubo,
+        config.ipfs.pin_timeout,
+        inputs.clone(),
+        started.net.clone(),
+    );
+    let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
+    let State { node, effects, housekeeper, .. } = state;
+    let (held, fetched) = (Vec::new(), Vec::new());
+    let driver = Driver {
+        node,
+        inputs: queue,
+        stop: halted,
+        waiters,
+        outbox,
+        housekeeper,
+        counts,
+        members,
+        runtime,
+        held,
+        fetched,
+    };
+    let driver = start(driver, effects)?;
+    let fed = Fed { inputs, counts: seen.clone(), kubo: Arc::clone(&seam) };
+    let (network, tasks, pings) = fed.feed(config, started);
+    let room = Room {
+        door,
+        snapshot: Arc::new(reader),
+        kubo: seam,
+        me: Me { peer: identity.peer, peername: config.peername.clone() },
+        others: Arc::new(RpcOthers::new(network.net.clone(), pings)),
+        members: seen_members,
+        counts: seen,
+        collecting: tokio::sync::Mutex::new(()),
+    };
+    Ok(Opened { room: Arc::new(room), driver, network, tasks })
+}
+
+async fn open_state(config: &Config, identity: &Identity) -> Result<State, DaemonError> {
+    let settings = node_config(config, identity);
+    let directory = config.state.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let store = FjallStore::open(&directory)?;
+        let (reader, housekeeper) = (store.reader(), store.housekeeper());
+        let (node, effects) = Node::open(store, settings, clock::now())?;
+        Ok(State { node, effects, reader, housekeeper })
+    });
+    let opened: Result<_, StoreError> = patiently(opening).await?;
+    Ok(opened?)
+}
+
+fn start(driver: Driver, effects: Vec<Effect>) -> Result<std::thread::JoinHandle<()>, DaemonError> {
+    std::thread::Builder::new()
+        .name("driver".to_owned())
+        .spawn(move || driver.run(effects))
+        .map_err(|source| DaemonError::System { attempt: "start a thread", source })
+}
+
+/// What the tasks beside the driver work with.
+struct Fed {
+    inputs: mpsc::Sender<Input>,
+    counts: watch::Receiver<Counts>,
+    kubo: Arc<dyn Kubo>,
+}
+
+impl Fed {
+    /// Starts those that feed the node from the network and tell the network of this peer.
+    fn feed(self, config: &Config, started: Started) -> (Network, Vec<JoinHandle<()>>, Pings) {
+        let (wake, pings) = (Arc::new(Notify::new()), Pings::default());
+        let bridge = Bridge {
+            net: started.net.clone(),
+            inputs: self.inputs.clone(),
+            wake: Arc::clone(&wake),
+            pings: pings.clone(),
+        };
+        let informer = Informer {
+            net: started.net.clone(),
+            inputs: self.inputs,
+            kubo: self.kubo,
+            counts: self.counts,
+            peername: config.peername.clone(),
+            tags: config.tags.clone(),
+            reserve: config.ipfs.reserve,
+            wake,
+        };
+        let tasks = vec![tokio::spawn(bridge.run(started.events)), tokio::spawn(informer.run())];
+        let network = Network { net: started.net, rpc: started.rpc, task: started.task };
+        (network, tasks, pings)
+    }
+}
+
+fn net_config(config: &Config, identity: &Identity, secret: &ClusterSecret) -> NetConfig {
+    let peers = &config.peers;
+    NetConfig {
+        keypair: identity.keypair.clone(),
+        secret: *secret.bytes(),
+        cluster_name: config.cluster_name.clone(),
+        listen: peers.listen.clone(),
+        announce: peers.announce.clone(),
+        bootstrap: peers.bootstrap.clone(),
+        trusted: peers.trusted.clone(),
+        peerstore: config.state.join("peerstore"),
+        connections_max: peers.connections_max,
+        mdns: peers.mdns,
+        dht: peers.dht,
+        fetch_timeout: peers.fetch_timeout,
+    }
+}
+
+/// Waits for work of unknown length, and asks the service manager for the time.
+async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonError> {
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                return done.map_err(|error| DaemonError::System {
+                    attempt: "open the store",
+                    source: io::Error::other(error),
+                });
+            }
+            () = tokio::time::sleep(MORE_TIME_EVERY) => lifecycle::extend_timeout(MORE_TIME),
+        }
+    }
+}
+
+fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    NodeConfig {
+        replication: config.replication,
+        allocate_by: config.allocate_by.clone(),
+        batch_age: millis(config.pinset.batch_age),
+        batch_pins: config.pinset.batch_pins,
+        rebroadcast_every: millis(config.pinset.rebroadcast_every),
+        pins_running_max: config.tracker.pins_running_max,
+        retry_after: millis(config.tracker.retry_after),
+        retry_after_max: millis(config.tracker.retry_after_max),
+        audit_every: millis(config.tracker.audit_every),
+        ..NodeConfig::new(identity.peer)
+    }
+}
