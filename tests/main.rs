@@ -34,6 +34,7 @@ mod proxy {
 #[cfg(test)]
 mod replication {
     mod compare;
+    mod migration;
     mod peers;
     mod work;
 }

@@ -10,7 +10,7 @@ use clusterd_core::node::Node;
 use clusterd_core::pinset::codec::BlockId;
 use clusterd_core::store::StoreError;
 use common::ids::PeerId;
-use common::lifecycle::{self, Watchdog};
+use common::lifecycle;
 use common::messages;
 use common::status::PinStatus;
 use tokio::runtime::Handle;
@@ -23,6 +23,10 @@ use crate::clock;
 use crate::effects::Outbox;
 use crate::store::{FjallStore, Housekeeper};
 use crate::story;
+
+mod state;
+
+use state::{State, waiter};
 
 /// At this many waiting inputs those who bring more wait; none is dropped.
 pub const INPUTS_WAITING_MAX: usize = 256;
@@ -267,63 +271,5 @@ impl Driver {
             lifecycle::status(&line);
             state.status = line;
         }
-    }
-}
-
-/// What the loop remembers.
-struct State {
-    watchdog: Option<Watchdog>,
-    /// Why nothing can be stored; `None` while all is well.
-    broken: Option<StoreError>,
-    repaired: Instant,
-    /// When the log was last told that changes are refused.
-    told: Option<Instant>,
-    quiet_since: Instant,
-    status: String,
-    status_at: Instant,
-}
-
-impl State {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            watchdog: Watchdog::from_environment(),
-            broken: None,
-            repaired: now,
-            told: None,
-            quiet_since: now,
-            status: String::new(),
-            status_at: now,
-        }
-    }
-
-    fn feed_every(&self) -> Duration {
-        self.watchdog.map_or(SLEEP_MAX, Watchdog::every)
-    }
-}
-
-/// Who waits for an answer to an input.
-fn waiter(input: &Input) -> Option<WaiterId> {
-    match input {
-        Input::Pin { waiter, .. }
-        | Input::Unpin { waiter, .. }
-        | Input::Update { waiter, .. }
-        | Input::Import { waiter, .. }
-        | Input::Recover { waiter, .. }
-        | Input::Status { waiter, .. }
-        | Input::Operations { waiter }
-        | Input::History { waiter } => Some(*waiter),
-        Input::WaiterGone { .. }
-        | Input::IpfsProgress { .. }
-        | Input::IpfsEnded { .. }
-        | Input::IpfsProbed { .. }
-        | Input::Audited { .. }
-        | Input::AuditEnded { .. }
-        | Input::HeadsSeen { .. }
-        | Input::BlockFetched { .. }
-        | Input::BlockFailed { .. }
-        | Input::PeerCame
-        | Input::Metric(_)
-        | Input::Tick => None,
     }
 }

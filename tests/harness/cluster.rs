@@ -37,12 +37,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts so many of our peers and of Go's, all connected, with the shipped settings.
+    /// Starts so many of our peers and of Go's, all connected, with the shipped settings but for
+    /// announcements, which come sooner at both.
     ///
     /// # Errors
     /// When one cannot be had or does not start.
     pub fn start(rust: usize, go: usize) -> Result<Self, HarnessError> {
-        Self::start_with(rust, go, StackSetup::default())
+        let clusterd = "[pinset]\nrebroadcast_every = \"3s\"\n".to_owned();
+        Self::start_with(rust, go, StackSetup { clusterd, ..StackSetup::default() })
     }
 
     /// The same with other settings for ours.
@@ -92,6 +94,34 @@ impl Cluster {
         let home = GoHome::make(&directory, &kubo, &kubo.api())?;
         home.join(&format!("go-{number}"), bootstrap)?;
         self.go.push(GoPeer { kubo, state: GoState::Runs(home.start()?) });
+        Ok(number)
+    }
+
+    /// Puts one of ours in the place of one of Go's, as an operator moves a machine over: the same
+    /// Kubo, identity and list of peers; its place in [`Cluster::rust`].
+    ///
+    /// # Errors
+    /// When Go's does not end, or ours does not start.
+    pub fn move_over(&mut self, go: usize) -> Result<usize, HarnessError> {
+        let number = self.rust.len();
+        let directory = self.make_directory(&format!("r{number}"))?;
+        let mut peer = self.go.remove(go);
+        peer.stop()?;
+        let missing =
+            || HarnessError::Missing { what: "Go's files".into(), fix: "see its log".into() };
+        let home = peer.home().ok_or_else(missing)?.directory().to_owned();
+        let state = directory.join("state");
+        std::fs::create_dir_all(&state).map_err(HarnessError::io("make a state directory"))?;
+        for file in ["identity.json", "peerstore"] {
+            std::fs::copy(home.join(file), state.join(file))
+                .map_err(HarnessError::io(format!("take {file} over")))?;
+        }
+        let swarm = Port::reserve()?;
+        let name = format!("rust-{number}");
+        let peers = PeersSetup { name, port: swarm.number(), ..self.setup.peers.clone() };
+        let setup = StackSetup { peers, ..self.setup.clone() };
+        let stack = Stack::around(peer.kubo, &directory, Port::reserve()?, &setup)?;
+        self.rust.push(RustPeer { stack, swarm });
         Ok(number)
     }
 

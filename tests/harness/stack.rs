@@ -82,7 +82,19 @@ impl Stack {
         port: Port,
         setup: &StackSetup,
     ) -> Result<Self, HarnessError> {
-        let kubo = Kubo::start_in(directory)?;
+        Self::around(Kubo::start_in(directory)?, directory, port, setup)
+    }
+
+    /// Starts clusterd and proxyd in `directory` beside a Kubo that runs, with the proxy on `port`.
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub fn around(
+        kubo: Kubo,
+        directory: &Path,
+        port: Port,
+        setup: &StackSetup,
+    ) -> Result<Self, HarnessError> {
         let clusterd = ClusterdSetup {
             ipfs: kubo.api(),
             sockets: setup.sockets,

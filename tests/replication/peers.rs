@@ -16,14 +16,15 @@ fn three_of_ours_hold_one_pinset() {
     let mut cluster = Cluster::start(3, 0).unwrap();
     let mut work = Work::new();
     work.some(changes(), &cluster.controls()).unwrap();
-    let pinset = all_agree(&mut cluster).unwrap();
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
     work.check(&pinset);
     // One that was killed has what it was told, and hears of the rest.
     cluster.rust[1].stack.clusterd.kill().unwrap();
     let others = [cluster.rust[0].stack.control(), cluster.rust[2].stack.control()];
     work.some(changes(), &others).unwrap();
     cluster.rust[1].stack.clusterd.start().unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
 }
 
 #[test]
@@ -40,7 +41,8 @@ fn mixed(rust: usize, go: usize) {
     let mut cluster = Cluster::start(rust, go).unwrap();
     let mut work = Work::new();
     work.some(changes(), &cluster.controls()).unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
     // Deaths in the middle of it, of either kind.
     cluster.go[0].kill().unwrap();
     work.some(changes(), &cluster.controls()).unwrap();
@@ -49,7 +51,8 @@ fn mixed(rust: usize, go: usize) {
     work.some(changes() / 2, &[cluster.go[0].control().unwrap()]).unwrap();
     cluster.rust[0].stack.clusterd.start().unwrap();
     work.some(changes() / 2, &cluster.controls()).unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
 }
 
 #[test]
@@ -59,7 +62,8 @@ fn a_cold_peer_of_go_is_fed_by_ours_alone() {
     work.some(changes(), &cluster.controls()).unwrap();
     let ours = cluster.addresses().unwrap();
     cluster.add_go(&ours).unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
 }
 
 #[test]
@@ -69,10 +73,12 @@ fn a_cold_peer_of_ours_is_fed_by_gos_alone() {
     work.some(changes(), &cluster.controls()).unwrap();
     let gos = cluster.addresses().unwrap();
     cluster.add_rust(&gos).unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
     // Its deletes take effect there, and theirs here.
     work.some(changes(), &cluster.controls()).unwrap();
-    work.check(&all_agree(&mut cluster).unwrap());
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
+    work.check(&pinset);
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn what_a_fresh_peer_pinned_before_it_knew_the_cluster_stays() {
     let shared = shared.keys().next().unwrap().clone();
     harness::cluster::pin(&alone[0], &shared, "name=newer").unwrap();
     cluster.rust[place].stack.join(&gos).unwrap();
-    let pinset = all_agree(&mut cluster).unwrap();
+    let pinset = all_agree(&mut cluster, &mut work).unwrap();
     work.check(&pinset);
     assert_eq!(pinset[&shared]["name"], "newer");
     assert!(cluster.converge(CONVERGE_MAX).is_ok());

@@ -41,10 +41,15 @@ impl Work {
     }
 
     fn pin_new(&mut self, peer: &Client) -> Result<(), HarnessError> {
+        self.mark(peer).map(drop)
+    }
+
+    /// Pins something new; its CID.
+    pub(super) fn mark(&mut self, peer: &Client) -> Result<String, HarnessError> {
         let cid = self.random.cid_of_nothing();
         cluster::pin(peer, &cid, &format!("name=n{}", self.random.below(1000)))?;
-        self.pinned.insert(cid);
-        Ok(())
+        self.pinned.insert(cid.clone());
+        Ok(cid)
     }
 
     fn any(&mut self) -> Option<String> {

@@ -9,6 +9,7 @@ mod rebroadcast;
 mod replicate;
 mod requests;
 mod status;
+mod take;
 mod unpins;
 mod wait;
 mod waiters;
@@ -17,7 +18,7 @@ use crate::config::NodeConfig;
 use crate::counts::Counts;
 use crate::effect::Effect;
 use crate::input::{Input, Time};
-use crate::members::{Members, Metric};
+use crate::members::Members;
 use crate::mutant::{self, Mutant};
 use crate::pinset::Pinset;
 use crate::pinset::heads::Heads;
@@ -30,6 +31,7 @@ use batch::Batch;
 pub use format::FORMAT;
 use rebroadcast::Rebroadcast;
 use requests::Requests;
+use take::is_of_client;
 use waiters::Waiters;
 
 /// After a failed commit nothing is fetched for so long, in milliseconds: on a full volume the same
@@ -213,79 +215,6 @@ impl<S: Store> Node<S> {
         &self.store
     }
 
-    fn take(
-        &mut self,
-        input: Input,
-        now: Time,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
-        match input {
-            Input::Pin { waiter, call, pins, until } => {
-                self.pin(pins::Asked { waiter, call, pins, until }, now, effects)
-            }
-            Input::Unpin { waiter, request, cids, recursive, until } => {
-                let unpin = unpins::Unpin { waiter, request, cids, recursive, until };
-                self.unpin(unpin, now, effects)
-            }
-            Input::Update { waiter, request, from, to, unpin, name, provide, until } => {
-                let update =
-                    unpins::Update { waiter, request, from, to, unpin, name, provide, until };
-                self.update(update, now, effects)
-            }
-            Input::Import { waiter, pins } => self.import(waiter, pins, now, effects),
-            Input::Recover { waiter, cid } => self.recover(waiter, cid, now, effects),
-            Input::Status { waiter, cid } => self.status(waiter, cid, effects),
-            Input::Operations { waiter } => {
-                self.operations(waiter, effects);
-                Ok(())
-            }
-            Input::History { waiter } => {
-                self.history(waiter, effects);
-                Ok(())
-            }
-            Input::Metric(metric) => {
-                self.metric(metric);
-                Ok(())
-            }
-            Input::WaiterGone { waiter } => {
-                self.waiters.remove(waiter);
-                Ok(())
-            }
-            Input::IpfsProgress { op, nodes, bytes } => self.work(now, effects, |tracker, work| {
-                tracker.progress(work, op, (nodes, bytes));
-                Ok(())
-            }),
-            Input::IpfsEnded { op, outcome } => {
-                self.work(now, effects, |tracker, work| tracker.ended(work, op, outcome))
-            }
-            Input::IpfsProbed { alive } => {
-                self.work(now, effects, |tracker, work| tracker.probed(work, alive))
-            }
-            Input::Audited { held } => {
-                self.work(now, effects, |tracker, work| tracker.audited(work, &held))
-            }
-            Input::AuditEnded { complete } => {
-                self.tracker.audit.read(complete, now);
-                Ok(())
-            }
-            Input::HeadsSeen { heads, asked } => self.heads_seen(&heads, asked),
-            Input::BlockFetched { id, bytes } => self.block_fetched(id, &bytes, now, effects),
-            Input::BlockFailed { id } => self.block_failed(id, now),
-            Input::PeerCame => {
-                self.walk.peer_came();
-                Ok(())
-            }
-            Input::Tick => Ok(()),
-        }
-    }
-
-    fn metric(&mut self, metric: Metric) {
-        let peer = metric.peer;
-        if !self.members.take(metric) {
-            tracing::debug!(%peer, "a metric is too large or one too many");
-        }
-    }
-
     /// Lets the tracker work, then tells those who wait.
     fn work<T>(
         &mut self,
@@ -308,12 +237,4 @@ impl<S: Store> Node<S> {
         }
         Ok(done)
     }
-}
-
-/// Whether an input is a change that a client asked for.
-fn is_of_client(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Pin { .. } | Input::Unpin { .. } | Input::Update { .. } | Input::Import { .. }
-    )
 }

@@ -139,6 +139,11 @@ pub(super) enum StateCommand {
     ///
     /// The cluster goes on working meanwhile. Counts go to standard error.
     Export(ExportArgs),
+    /// Show the newest blocks of the pinset's history, and whether any is missing
+    ///
+    /// Peers with the same heads have the same pinset: compare with other peers, or with
+    /// ipfs-cluster-service state crdt info.
+    Heads,
     /// Take records in, in the format of Go ipfs-cluster
     ///
     /// Nothing is removed, and records that are there already write nothing: an import may be repeated.

@@ -9,6 +9,7 @@ mod connection;
 mod export;
 mod failure;
 mod generate;
+mod history;
 mod import;
 mod listing;
 mod peers;
@@ -91,6 +92,7 @@ async fn dispatch(
         },
         Command::State { command } => match command {
             StateCommand::Export(args) => export::export(connection, &args, out).await,
+            StateCommand::Heads => history::heads(connection, out).await,
             StateCommand::Import(args) => import::import(connection, &args, out).await,
         },
         Command::Adopt(args) => adopt::adopt(connection, &args, out).await,

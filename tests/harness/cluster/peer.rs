@@ -81,6 +81,16 @@ impl GoPeer {
         }
     }
 
+    /// Its peer id, while it runs.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn id(&self) -> Result<String, HarnessError> {
+        let stopped = || HarnessError::Missing { what: "a Go peer".into(), fix: "start it".into() };
+        let address = self.cluster().ok_or_else(stopped)?.peer_address()?;
+        Ok(address.rsplit('/').next().unwrap_or_default().to_owned())
+    }
+
     /// Its REST API, while it runs.
     #[must_use]
     pub fn control(&self) -> Option<Client> {

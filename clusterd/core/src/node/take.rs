@@ -1,0 +1,90 @@
+//! Hands each input to who takes it.
+
+use super::{Node, pins, unpins};
+use crate::effect::Effect;
+use crate::input::{Input, Time};
+use crate::members::Metric;
+use crate::store::{Store, StoreError};
+
+impl<S: Store> Node<S> {
+    pub(super) fn take(
+        &mut self,
+        input: Input,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        match input {
+            Input::Pin { waiter, call, pins, until } => {
+                self.pin(pins::Asked { waiter, call, pins, until }, now, effects)
+            }
+            Input::Unpin { waiter, request, cids, recursive, until } => {
+                let unpin = unpins::Unpin { waiter, request, cids, recursive, until };
+                self.unpin(unpin, now, effects)
+            }
+            Input::Update { waiter, request, from, to, unpin, name, provide, until } => {
+                let update =
+                    unpins::Update { waiter, request, from, to, unpin, name, provide, until };
+                self.update(update, now, effects)
+            }
+            Input::Import { waiter, pins } => self.import(waiter, pins, now, effects),
+            Input::Recover { waiter, cid } => self.recover(waiter, cid, now, effects),
+            Input::Status { waiter, cid } => self.status(waiter, cid, effects),
+            Input::Operations { waiter } => {
+                self.operations(waiter, effects);
+                Ok(())
+            }
+            Input::History { waiter } => {
+                self.history(waiter, effects);
+                Ok(())
+            }
+            Input::Metric(metric) => {
+                self.metric(metric);
+                Ok(())
+            }
+            Input::WaiterGone { waiter } => {
+                self.waiters.remove(waiter);
+                Ok(())
+            }
+            Input::IpfsProgress { op, nodes, bytes } => self.work(now, effects, |tracker, work| {
+                tracker.progress(work, op, (nodes, bytes));
+                Ok(())
+            }),
+            Input::IpfsEnded { op, outcome } => {
+                self.work(now, effects, |tracker, work| tracker.ended(work, op, outcome))
+            }
+            Input::IpfsProbed { alive } => {
+                self.work(now, effects, |tracker, work| tracker.probed(work, alive))
+            }
+            Input::Audited { held } => {
+                self.work(now, effects, |tracker, work| tracker.audited(work, &held))
+            }
+            Input::AuditEnded { complete } => {
+                self.tracker.audit.read(complete, now);
+                Ok(())
+            }
+            Input::HeadsSeen { heads, asked } => self.heads_seen(&heads, asked),
+            Input::BlockFetched { id, bytes } => self.block_fetched(id, &bytes, now, effects),
+            Input::BlockFailed { id } => self.block_failed(id, now),
+            Input::PeerCame => {
+                self.walk.peer_came();
+                Ok(())
+            }
+            Input::Tick => Ok(()),
+        }
+    }
+
+    fn metric(&mut self, metric: Metric) {
+        let peer = metric.peer;
+        if !self.members.take(metric) {
+            tracing::debug!(%peer, "a metric is too large or one too many");
+        }
+    }
+}
+
+/// Whether an input is a change that a client asked for.
+pub(super) fn is_of_client(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Pin { .. } | Input::Unpin { .. } | Input::Update { .. } | Input::Import { .. }
+    )
+}
