@@ -72,3 +72,53 @@ impl Rebroadcast {
         self.due = now.plus_millis(self.every.saturating_mul(percent) / 100);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn peer(number: u8) -> PeerId {
+        // The multihash of an ed25519 key: identity, 36 bytes, key type, 32 bytes.
+        PeerId::decode(&[&[0, 36, 8, 1, 18, 32], [number; 32].as_slice()].concat()).unwrap()
+    }
+
+    fn heads(names: &[&str]) -> Heads {
+        let (mut store, mut heads) = (MemoryStore::default(), Heads::default());
+        names.iter().for_each(|name| heads.add(&mut store, BlockId::of(name.as_bytes()), 1));
+        heads
+    }
+
+    fn turns(peer: PeerId) -> Vec<u64> {
+        let (mut told, heads) = (Rebroadcast::new(&peer, 60_000, Time(0)), heads(&["a"]));
+        let mut turns = Vec::new();
+        for _ in 0..200 {
+            let due = told.due();
+            assert!(told.take(&heads, Time(due.0 - 1)).is_empty());
+            assert_eq!(told.take(&heads, due), [[BlockId::of(b"a")]]);
+            turns.push(told.due().0 - due.0);
+        }
+        turns
+    }
+
+    #[test]
+    fn turns_scatter_around_the_mean_and_each_peer_has_its_own() {
+        let ours = turns(peer(1));
+        assert!(ours.iter().all(|turn| (42_000..=78_000).contains(turn)));
+        let mean = ours.iter().sum::<u64>() / ours.len() as u64;
+        assert!((57_000..63_000).contains(&mean), "{mean}");
+        assert_eq!(ours, turns(peer(1)));
+        assert_ne!(ours, turns(peer(2)));
+    }
+
+    #[test]
+    fn what_others_told_is_left_out_once() {
+        let mut told = Rebroadcast::new(&peer(1), 60_000, Time(0));
+        let (a, b) = (BlockId::of(b"a"), BlockId::of(b"b"));
+        told.saw(&[a]);
+        assert_eq!(told.take(&heads(&["a", "b"]), told.due()), [[b]]);
+        told.saw(&[b]);
+        assert!(told.take(&heads(&["b"]), told.due()).is_empty());
+        assert_eq!(told.take(&heads(&["b"]), told.due()), [[b]]);
+    }
+}

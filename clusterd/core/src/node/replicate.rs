@@ -44,7 +44,7 @@ impl<S: Store> Node<S> {
     }
 
     fn end_join(&mut self) -> Result<(), StoreError> {
-        if self.pinset.is_joining() && self.walk.is_idle() {
+        if self.pinset.is_joining() && self.walk.is_exhausted() {
             self.pinset.end_join(&mut self.store)?;
         }
         Ok(())

@@ -23,7 +23,7 @@ const JOIN: &[u8] = b"join";
 pub(super) enum Join {
     /// No block of another peer was merged yet.
     Alone,
-    /// The first walk is under way.
+    /// The first walk is under way. It ends also when the rest of the history is nowhere to be had.
     Under {
         /// Blocks with lower numbers are this peer's own.
         below: u64,

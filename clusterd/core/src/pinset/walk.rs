@@ -9,6 +9,7 @@
 mod queue;
 #[cfg(test)]
 mod tests;
+mod want;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,40 +21,17 @@ use crate::mutant::{self, Mutant};
 use crate::row::{RowReader, put_uvarint};
 use crate::store::{Space, Store, StoreError};
 use queue::{Class, Queue};
+use want::{Want, back_off};
 
 /// Most blocks that are wanted at once. A block whose links would go beyond is not taken; it is
 /// tried again later. No honest history is near that wide.
 const WANTED_MAX: usize = 65_536;
 /// Most announced heads among them; further ones are left to the next announcement.
 const ANNOUNCED_MAX: usize = 16_384;
-/// Wait after a block below a merged one failed for the first time, in milliseconds; it doubles.
-const AGAIN_AFTER: u64 = 10_000;
-/// Longest such wait.
-const AGAIN_AFTER_MAX: u64 = 3_600_000;
+/// After so many failures, some minutes, nothing waits for a block any more, though it is tried on.
+const HOPELESS_AFTER: u32 = 5;
 
 const WHAT: &str = "a block";
-
-/// A block that is not here yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Want {
-    /// Greater goes first: the height of the block that links here, or the age of the announcement.
-    rank: u64,
-    /// Whether a merged block links here. Such a want is in the store and stays until it is met;
-    /// an announcement is in memory alone and ends with a failure.
-    is_below: bool,
-    /// Failed attempts.
-    attempts: u32,
-}
-
-impl Want {
-    fn class(&self) -> Class {
-        match (self.is_below, self.attempts) {
-            (false, _) => Class::Announced,
-            (true, 0) => Class::Below,
-            (true, _) => Class::Again,
-        }
-    }
-}
 
 /// How far the history is known, for those who look after the peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +53,8 @@ pub struct Walk {
     /// Announcements so far: the newest goes first.
     announcements: u64,
     failed: usize,
+    /// Peers that came so far.
+    came: u64,
     paused_until: Time,
 }
 
@@ -90,7 +70,7 @@ impl Walk {
             let (id, rank) = want.ok_or_else(|| StoreError::Damaged {
                 what: format!("a wanted block of {} bytes", key.len()),
             })?;
-            walk.insert(id, Want { rank, is_below: true, attempts: 0 });
+            walk.insert(id, Want::new(rank, true));
         }
         Ok(walk)
     }
@@ -111,7 +91,7 @@ impl Walk {
                 self.queue.hasten(id);
             } else if self.announced < ANNOUNCED_MAX && !pinset.has_merged(store, id)? {
                 let rank = self.announcements;
-                self.insert(*id, Want { rank, is_below: false, attempts: 0 });
+                self.insert(*id, Want::new(rank, false));
             }
         }
         Ok(())
@@ -177,11 +157,14 @@ impl Walk {
         }
         self.failed += usize::from(want.attempts == 0);
         want.attempts = want.attempts.saturating_add(1);
-        self.queue.wait(*id, want.rank, now.plus_millis(back_off(id, want.attempts)));
+        // Who came meanwhile may not have been asked.
+        let wait = if want.began < self.came { 0 } else { back_off(id, want.attempts) };
+        self.queue.wait(*id, want.rank, now.plus_millis(wait));
     }
 
     /// Somebody came who may have what nobody had.
     pub fn peer_came(&mut self) {
+        self.came += 1;
         self.queue.hasten_all();
     }
 
@@ -193,7 +176,16 @@ impl Walk {
     /// The blocks to fetch now, the newest first. Each counts as under way until
     /// [`Self::fetched`] or [`Self::failed`].
     pub fn fetches(&mut self, now: Time) -> Vec<BlockId> {
-        if now < self.paused_until { Vec::new() } else { self.queue.start(now) }
+        if now < self.paused_until {
+            return Vec::new();
+        }
+        let started = self.queue.start(now);
+        for id in &started {
+            if let Some(want) = self.wanted.get_mut(id) {
+                want.began = self.came;
+            }
+        }
+        started
     }
 
     /// When there is something to fetch, unless something happens before.
@@ -211,6 +203,12 @@ impl Walk {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.wanted.is_empty()
+    }
+
+    /// Whether there is nothing to be had any more: what is still wanted failed again and again, as
+    /// a link to nothing does for ever.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.wanted.values().all(|want| want.attempts >= HOPELESS_AFTER)
     }
 
     /// How much is wanted.
@@ -244,11 +242,11 @@ impl Walk {
             Some(want) if want.is_below => return,
             Some(_) if mutant::is(Mutant::AnnouncedStaysHead) => return,
             Some(want) => {
-                *want = Want { rank, is_below: true, attempts: 0 };
+                *want = Want { rank, is_below: true, ..*want };
                 self.announced -= 1;
                 self.queue.change(id, Class::Below, rank);
             }
-            None => self.insert(id, Want { rank, is_below: true, attempts: 0 }),
+            None => self.insert(id, Want::new(rank, true)),
         }
         if mutant::is(Mutant::FrontierForgotten) {
             return;
@@ -281,12 +279,4 @@ fn read(id: &BlockId, bytes: &[u8]) -> Result<Block, CodecError> {
         return Err(CodecError::malformed(WHAT, "its bytes have another hash"));
     }
     Block::decode(bytes)
-}
-
-/// Doubles up to the limit, then up to a quarter less, differently for each block.
-fn back_off(id: &BlockId, attempts: u32) -> u64 {
-    let factor = 1u64.checked_shl(attempts.saturating_sub(1).min(32)).unwrap_or(u64::MAX);
-    let full = AGAIN_AFTER.saturating_mul(factor).min(AGAIN_AFTER_MAX);
-    let scatter = u64::from(id.digest()[0]);
-    full - full / 4 * scatter / 0xff
 }

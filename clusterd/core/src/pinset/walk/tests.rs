@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
+use super::want::{AGAIN_AFTER, AGAIN_AFTER_MAX};
 use super::*;
 use crate::pinset::delta::{Delta, Element};
 use crate::pinset::key::PinKey;
@@ -284,7 +285,11 @@ fn what_lies_below_stays_wanted_and_is_tried_again_with_growing_patience() {
     }
     assert!(waits[0] >= AGAIN_AFTER * 3 / 4 && waits[0] <= AGAIN_AFTER);
     assert!(waits.is_sorted() && waits[11] <= AGAIN_AFTER_MAX && waits[11] > AGAIN_AFTER_MAX / 2);
+    // Who comes while a fetch is under way may not have been asked.
+    replica.walk.peer_came();
     replica.fail(0);
+    replica.fail(0);
+    assert!(replica.under_way.is_empty());
     replica.walk.peer_came();
     replica.start();
     replica.take(0, &shelf);
