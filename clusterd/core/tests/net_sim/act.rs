@@ -92,7 +92,7 @@ impl World {
         written.retain(|cid| last(cid).is_some_and(|pin| pin.name.is_some()));
         written.retain(|written| *written != cid(EXPIRING) && *written != cid(EXPIRING + 1));
         let until = self.until();
-        (Input::Pin { waiter, pins, until }, written, Vec::new())
+        (Input::Pin { waiter, call: None, pins, until }, written, Vec::new())
     }
 
     fn unpin(&mut self, waiter: WaiterId) -> (Input, Vec<Cid>, Vec<Cid>) {

@@ -137,6 +137,7 @@ impl World {
             other @ (Answer::Progress { .. }
             | Answer::Status { .. }
             | Answer::Operations { .. }
+            | Answer::History { .. }
             | Answer::Recovering { .. }) => panic!("{other:?}"),
         };
         if is_accepted {

@@ -29,7 +29,7 @@ impl World {
     pub(crate) fn pin_at(&mut self, at: usize, cid: Cid, name: &str) -> WaiterId {
         let mut request = request(cid);
         request.name = Some(name.to_owned());
-        self.ask(at, |waiter| Input::Pin { waiter, pins: vec![request], until: DONE })
+        self.ask(at, |waiter| Input::Pin { waiter, call: None, pins: vec![request], until: DONE })
     }
 
     pub(crate) fn unpin_at(&mut self, at: usize, cid: Cid) -> WaiterId {
