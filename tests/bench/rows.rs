@@ -2,6 +2,8 @@
 
 mod add;
 mod bulk;
+mod catch_up;
+mod converge;
 mod import;
 mod pin_add;
 mod pin_ls;
@@ -34,6 +36,10 @@ pub(crate) enum Row {
     PinLs,
     /// Import of large pinsets: time, disk, memory.
     Import,
+    /// Fresh peers that join a large pinset.
+    CatchUp,
+    /// Single writes at three peers.
+    Converge,
     /// Restarts under load.
     Restart,
 }
@@ -54,7 +60,13 @@ impl Row {
     pub(crate) fn has_other_proxies(self) -> bool {
         match self {
             Self::Small | Self::Bulk => true,
-            Self::Add | Self::PinAdd | Self::PinLs | Self::Import | Self::Restart => false,
+            Self::Add
+            | Self::PinAdd
+            | Self::PinLs
+            | Self::Import
+            | Self::CatchUp
+            | Self::Converge
+            | Self::Restart => false,
         }
     }
 
@@ -70,6 +82,8 @@ impl Row {
             Self::PinAdd => pin_add::measure(run),
             Self::PinLs => pin_ls::measure(run),
             Self::Import => import::measure(run),
+            Self::CatchUp => catch_up::measure(run),
+            Self::Converge => converge::measure(run),
             Self::Restart => restart::measure(run),
         }
     }

@@ -25,6 +25,12 @@ pub(crate) struct Sizes {
     pub(crate) listed: usize,
     /// Pinsets that are imported, the largest last.
     pub(crate) imported: &'static [usize],
+    /// The pinset that fresh peers catch up on.
+    pub(crate) caught_up: usize,
+    /// Pins written one at a time at three peers together.
+    pub(crate) single_writes: usize,
+    /// How long idle peers are listened to.
+    pub(crate) idle_time: Duration,
     /// Restarts of each daemon under load.
     pub(crate) restarts: usize,
 }
@@ -43,6 +49,9 @@ impl Sizes {
             pins_at_once: 2000,
             listed: 200_000,
             imported: &[200_000, 1_000_000],
+            caught_up: 200_000,
+            single_writes: 9_999,
+            idle_time: Duration::from_secs(30),
             restarts: 10,
         }
     }
@@ -60,6 +69,9 @@ impl Sizes {
             pins_at_once: 200,
             listed: 2000,
             imported: &[2000],
+            caught_up: 2000,
+            single_writes: 99,
+            idle_time: Duration::from_secs(3),
             restarts: 2,
         }
     }

@@ -207,6 +207,18 @@ pub fn pinset(control: &Client) -> Result<Pinset, HarnessError> {
     records.ok_or(HarnessError::Unreadable { what: "a pinset", found: text })
 }
 
+/// How many records a peer has.
+///
+/// # Errors
+/// When it does not tell them.
+pub fn count(control: &Client) -> Result<usize, HarnessError> {
+    let answer = control.call("GET", "/allocations", "")?;
+    if answer.status == 204 {
+        return Ok(0);
+    }
+    Ok(good(answer)?.body.iter().filter(|byte| **byte == b'\n').count())
+}
+
 /// Pins through a REST API: answered when it is accepted.
 ///
 /// # Errors
