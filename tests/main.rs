@@ -35,6 +35,7 @@ mod proxy {
 mod replication {
     mod compare;
     mod migration;
+    mod partition;
     mod peers;
     mod work;
 }
