@@ -1,7 +1,7 @@
 //! Blocks of the history from and for other peers: bitswap 1.2.0, both sides.
 //!
 //! Streams are one-way: what we want goes out on one stream of ours, what others want on another,
-//! and neither carries an answer back. Each peer has a [`lane::Lane`], which its connections and
+//! and neither carries an answer back. Each peer has a `lane::Lane`, which its connections and
 //! the behaviour share: what it is to be asked, and what it asked of us. Nothing is queued for a
 //! peer as bytes: messages are made when its stream can take them.
 //!
