@@ -37,6 +37,7 @@ mod replication {
     mod migration;
     mod partition;
     mod peers;
+    mod seen;
     mod work;
 }
 

@@ -61,6 +61,9 @@ pub trait Others: Send + Sync {
     /// Its name, as it last told it; its id where it never did.
     fn name(&self, peer: &PeerId) -> String;
 
+    /// Its Kubo, as it last told.
+    fn kubo(&self, peer: &PeerId) -> Option<PeerId>;
+
     /// Where this peer is reached by the others, each with `/p2p/ID`.
     fn own_addresses(&self) -> Vec<Multiaddr>;
 

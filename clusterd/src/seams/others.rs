@@ -151,6 +151,10 @@ impl Others for RpcOthers {
         named.filter(|name| !name.is_empty()).unwrap_or_else(|| peer.to_string())
     }
 
+    fn kubo(&self, peer: &PeerId) -> Option<PeerId> {
+        self.pings.of(peer)?.ipfs_id
+    }
+
     fn own_addresses(&self) -> Vec<Multiaddr> {
         self.net.own_addresses()
     }

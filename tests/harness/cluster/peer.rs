@@ -91,6 +91,12 @@ impl GoPeer {
         Ok(address.rsplit('/').next().unwrap_or_default().to_owned())
     }
 
+    /// Where its REST API is, as a multiaddr, while it runs.
+    #[must_use]
+    pub fn rest_address(&self) -> Option<String> {
+        self.cluster().map(|cluster| format!("/ip4/127.0.0.1/tcp/{}", cluster.rest_port()))
+    }
+
     /// Its REST API, while it runs.
     #[must_use]
     pub fn control(&self) -> Option<Client> {

@@ -1,10 +1,14 @@
-//! `repo/stat` and `repo/gc` over all peers; with one peer, over its Kubo.
+//! `repo/stat` and `repo/gc` over all members.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use common::api::proxy::{RepoGcEvent, RepoStat, RepoStatQuery};
+use common::ids::PeerId;
+use futures_util::StreamExt;
 
+use super::super::others::{ask_all, others};
 use super::super::reply::{Answered, Gone, Lines, json, stream};
 use super::super::room::Room;
 
@@ -12,26 +16,80 @@ pub(in super::super) async fn repo_stat(
     State(room): State<Arc<Room>>,
     Query(query): Query<RepoStatQuery>,
 ) -> Answered {
-    match room.kubo.repo_stat(query.size_only).await {
-        Ok(stat) => json(&stat),
+    let mut sum = match room.kubo.repo_stat(query.size_only).await {
+        Ok(stat) => stat,
         Err(error) => {
             tracing::warn!(%error, "cannot measure the repository");
             let missing = vec![room.me.peername.clone()];
-            json(&RepoStat { missing, ..RepoStat::default() })
+            RepoStat { missing, ..RepoStat::default() }
+        }
+    };
+    let others = with_own_kubo(&room);
+    let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.repo_size(peer)));
+    while let Some((peer, size)) = answers.next().await {
+        match size {
+            Ok(size) => {
+                sum.repo_size = sum.repo_size.saturating_add(size.used);
+                sum.storage_max = sum.storage_max.saturating_add(size.allowed);
+                // The call between peers, which is Go's, has no number of objects.
+                if !query.size_only {
+                    sum.missing.push(room.others.name(&peer));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%peer, %error, "cannot measure the repository of a peer");
+                sum.missing.push(room.others.name(&peer));
+            }
         }
     }
+    json(&sum)
+}
+
+/// The other members, one for each Kubo: a Kubo that serves two peers counts once.
+fn with_own_kubo(room: &Room) -> BTreeSet<PeerId> {
+    let mut seen: BTreeSet<PeerId> = room.kubo.known_id().into_iter().collect();
+    let mut others = others(&room.members.borrow(), &room.me.peer);
+    others.retain(|peer| room.others.kubo(peer).is_none_or(|kubo| seen.insert(kubo)));
+    others
 }
 
 pub(in super::super) async fn repo_gc(State(room): State<Arc<Room>>) -> Answered {
     let (lines, response) = stream();
     tokio::spawn(async move {
-        // Whoever left needs no answer; dropping the steps ends the collection.
+        // Whoever left needs no answer; dropping the steps ends the collection here.
         drop(serve(&room, lines).await);
     });
     Ok(response)
 }
 
+/// One peer after the other, so that never all of them are busy with it.
 async fn serve(room: &Room, mut lines: Lines) -> Result<(), Gone> {
+    collect_here(room, &mut lines).await?;
+    for peer in with_own_kubo(room) {
+        let name = room.others.name(&peer);
+        let error = |message| RepoGcEvent::Error { peer: name.clone(), message };
+        match room.others.collect(peer).await {
+            Ok(gc) => {
+                for key in gc.keys {
+                    let event = match key.key {
+                        Some(cid) => RepoGcEvent::Removed(cid.to_string()),
+                        None => error(key.error),
+                    };
+                    lines.json(&event).await?;
+                }
+                if !gc.error.is_empty() {
+                    lines.json(&error(gc.error)).await?;
+                }
+            }
+            Err(failure) => lines.json(&error(failure.message)).await?,
+        }
+    }
+    lines.json(&RepoGcEvent::Done).await?;
+    lines.end();
+    Ok(())
+}
+
+async fn collect_here(room: &Room, lines: &mut Lines) -> Result<(), Gone> {
     let _alone = room.collecting.lock().await;
     let mut steps = room.kubo.collect();
     while let Some(step) = steps.recv().await {
@@ -43,7 +101,5 @@ async fn serve(room: &Room, mut lines: Lines) -> Result<(), Gone> {
         };
         lines.json(&event).await?;
     }
-    lines.json(&RepoGcEvent::Done).await?;
-    lines.end();
     Ok(())
 }
