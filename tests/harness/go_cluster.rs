@@ -27,6 +27,12 @@ pub fn ctl(control_socket: &Path) -> Result<Command, HarnessError> {
     Ok(command)
 }
 
+/// It asks its Kubo and looks for peers before it is ready.
+const START_MAX: Duration = Duration::from_secs(120);
+
+/// What it says when it is.
+const READY: &str = "IPFS Cluster is READY";
+
 /// It brings its store to rest before it ends.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
@@ -146,13 +152,22 @@ impl GoHome {
     pub fn start(self) -> Result<GoCluster, HarnessError> {
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.home).arg("daemon");
+        let said = fs::read(&self.log).map_or(0, |log| log.len());
         let mut program = Program::start("ipfs-cluster-service", command, &self.log)?;
         let client = Client::tcp(self.rest.number());
-        wait::until("Go ipfs-cluster's answer to `id`", Duration::from_secs(60), || {
-            match (program.check_running(), client.call("GET", "/id", "")) {
-                (Err(ended), _) => Some(Err(ended)),
-                (Ok(()), Ok(answer)) if answer.status == 200 => Some(Ok(())),
-                (Ok(()), Ok(_) | Err(_)) => None,
+        // It listens before it can answer, and a request that comes too early makes it panic.
+        let is_ready = || {
+            let log = fs::read(&self.log).unwrap_or_default();
+            String::from_utf8_lossy(log.get(said..).unwrap_or_default()).contains(READY)
+        };
+        wait::until("Go ipfs-cluster's answer to `id`", START_MAX, || {
+            match program.check_running() {
+                Err(ended) => Some(Err(ended)),
+                Ok(()) if !is_ready() => None,
+                Ok(()) => match client.call("GET", "/id", "") {
+                    Ok(answer) if answer.status == 200 => Some(Ok(())),
+                    Ok(_) | Err(_) => None,
+                },
             }
         })??;
         Ok(GoCluster { program, home: self })
