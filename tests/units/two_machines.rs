@@ -16,9 +16,9 @@ fn add(machine: &Machine, text: &str) -> String {
     ipfs(machine, &["add", "--quieter", "/srv/file"]).unwrap()
 }
 
-/// The lines of clusterd that call for an operator.
+/// The lines of clusterd that call for an operator; not those of systemd about it.
 fn warnings(machine: &Machine) -> Vec<String> {
-    let found = entries(machine, &["--unit=clusterd", "--priority=warning"]);
+    let found = entries(machine, &["_SYSTEMD_UNIT=clusterd.service", "--priority=warning"]);
     messages(&found).into_iter().map(str::to_owned).collect()
 }
 
