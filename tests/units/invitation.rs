@@ -9,7 +9,7 @@ use super::machine::Machine;
 use super::stage::{self, property};
 
 /// Runs `clusterdctl join` with a text on its standard input.
-fn join(machine: &Machine, text: &str, options: &[&str]) -> Said {
+pub(crate) fn join(machine: &Machine, text: &str, options: &[&str]) -> Said {
     let mut command = machine.command(&[&["clusterdctl", "join"], options].concat());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::stage::{self, ipfs, property};
 
-fn entries(machine: &Machine, matches: &[&str]) -> Vec<Value> {
+/// The lines of the journal that match.
+pub(crate) fn entries(machine: &Machine, matches: &[&str]) -> Vec<Value> {
     let command = [&["journalctl", "--no-pager", "--output=json"], matches].concat();
     let text = machine.ok(&command).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn messages(entries: &[Value]) -> Vec<&str> {
+/// What they say.
+pub(crate) fn messages(entries: &[Value]) -> Vec<&str> {
     entries.iter().map(|entry| entry["MESSAGE"].as_str().unwrap()).collect()
 }
 

@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use super::cable::Network;
 use super::packages;
 use super::rootfs;
 
@@ -28,14 +29,23 @@ const OFF_MAX: Duration = Duration::from_secs(120);
 /// A machine. It is switched off hard when dropped; what it wrote is lost then.
 pub(crate) struct Machine {
     name: &'static str,
+    network: String,
     running: Option<(Program, i32)>,
     mounted: PathBuf,
     directory: TempDir,
 }
 
 impl Machine {
-    /// Boots a fresh machine. `/packages` has the packages, `/usr/local/bin/ipfs` is Kubo.
-    pub(crate) fn boot(name: &'static str) -> Result<Self, HarnessError> {
+    /// Boots a fresh machine. `/packages` has the packages, `/usr/local/bin/ipfs` is Kubo. Without a
+    /// network it is alone in one of its own.
+    pub(crate) fn boot(
+        name: &'static str,
+        network: Option<&Network>,
+    ) -> Result<Self, HarnessError> {
+        let network = match network {
+            Some(network) => format!("--network-namespace-path={}", network.path()),
+            None => "--private-network".to_owned(),
+        };
         let directory = tempfile::Builder::new()
             .prefix("composite-machine-")
             .tempdir()
@@ -54,7 +64,7 @@ impl Machine {
         let mut mount = Command::new("mount");
         mount.args(["-t", "overlay", "overlay", "-o", &layers]).arg(&mounted);
         said("mount", &mut mount).and_then(|said| succeeded("mount", said))?;
-        let mut machine = Self { name, running: None, mounted, directory };
+        let mut machine = Self { name, network, running: None, mounted, directory };
         machine.switch_on()?;
         Ok(machine)
     }
@@ -62,7 +72,9 @@ impl Machine {
     /// Boots it (again), with the files that it has.
     pub(crate) fn switch_on(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new("systemd-nspawn");
-        command.args(["--quiet", "--boot", "--register=no", "--keep-unit", "--private-network"]);
+        command.args(["--quiet", "--boot", "--register=no", "--keep-unit", &self.network]);
+        // Not the host's name servers.
+        command.arg("--resolv-conf=off");
         command.arg("--kill-signal=SIGRTMIN+3").arg(format!("--hostname={}", self.name));
         command.arg("--directory").arg(&self.mounted);
         command.arg(format!("--bind-ro={}:/usr/local/bin/ipfs", peers::kubo()?.display()));

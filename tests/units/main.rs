@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod cable;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 #[cfg(target_arch = "x86_64")]
@@ -24,6 +26,8 @@ mod machine;
 #[cfg(test)]
 mod packages;
 #[cfg(test)]
+mod pair;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rootfs;
@@ -38,3 +42,5 @@ mod scores;
 mod stage;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod two_machines;

@@ -6,6 +6,7 @@ use harness::error::HarnessError;
 use harness::http::Client;
 use harness::wait;
 
+use super::cable::Network;
 use super::machine::Machine;
 use super::packages;
 
@@ -35,7 +36,15 @@ pub(crate) const KUBO: u16 = 5001;
 
 /// Boots a machine with Kubo.
 pub(crate) fn with_kubo(name: &'static str) -> Result<Machine, HarnessError> {
-    let machine = Machine::boot(name)?;
+    with_kubo_on(name, None)
+}
+
+/// The same in a network that others may be in.
+pub(crate) fn with_kubo_on(
+    name: &'static str,
+    network: Option<&Network>,
+) -> Result<Machine, HarnessError> {
+    let machine = Machine::boot(name, network)?;
     machine.write("/etc/systemd/system/kubo.service", KUBO_UNIT)?;
     machine.sh(KUBO_SETUP)?;
     machine.ok(&["systemctl", "enable", "--now", "kubo"])?;

@@ -142,10 +142,13 @@ fn kubo_may_come_later_or_never() {
     let cid = "bafkreidgvpkjawlxz6sffxzwgooowe5yt7i6wsyg236mfoks77nywkptdq";
     machine.ok(&["clusterdctl", "pin", "add", cid]).unwrap();
     assert!(machine.ok(&["clusterdctl", "pin", "ls"]).unwrap().contains(cid));
-    wait::until("the status line", Duration::from_secs(30), || {
-        property(&machine, "clusterd", "StatusText").contains("pins").then_some(())
+    let line = "1 peers, 1 pins, 0 running, 1 not as wanted, ipfs does not answer";
+    wait::until(line, Duration::from_secs(30), || {
+        (property(&machine, "clusterd", "StatusText") == line).then_some(())
     })
     .unwrap();
+    let shown = machine.run(&["systemctl", "status", "--no-pager", "clusterd"]).unwrap().stdout;
+    assert!(shown.contains(&format!("Status: \"{line}\"")), "{shown}");
     machine.ok(&["systemctl", "start", "kubo"]).unwrap();
     machine.write("/srv/file", "late").unwrap();
     ipfs(&machine, &["add", "--quieter", "/srv/file"]).unwrap();

@@ -6,7 +6,7 @@ use common::api::peers::IdInfo;
 use multiaddr::{Multiaddr, Protocol};
 use serde_json::Value;
 
-use super::addresses::{dialable, is_loopback, of_interfaces};
+use super::addresses::{dialable, is_for_others, of_interfaces};
 use super::invitation::Invitation;
 use super::layout::Layout;
 use crate::ctl::args::InviteArgs;
@@ -25,14 +25,16 @@ pub(in crate::ctl) async fn invite(
             "this peer has no secret yet; `clusterdctl init` makes one".to_owned(),
         ));
     };
-    let (id, listen, others) = match ask(connection).await {
+    let (id, shown, others) = match ask(connection).await {
         Ok(known) => known,
         // Not started yet: its files say enough.
-        Err(Failure::Call(ClientError::Unreachable { .. })) => from_files(&layout)?,
+        Err(Failure::Call(ClientError::Unreachable { .. })) => {
+            (id_in_file(&layout)?, Vec::new(), Vec::new())
+        }
         Err(other) => return Err(other),
     };
     let own = match args.address.is_empty() {
-        true => dialable(&listen, &of_interfaces()),
+        true => own_addresses(&layout, &shown)?,
         false => args.address.clone(),
     };
     let mut peers: Vec<Multiaddr> =
@@ -43,12 +45,10 @@ pub(in crate::ctl) async fn invite(
                 .to_owned(),
         ));
     }
-    if peers.iter().all(is_loopback) {
-        say(
-            "clusterdctl: only this machine can reach these addresses; name another with --address",
-        );
+    if !peers.iter().any(is_for_others) {
+        say("clusterdctl: no other machine can reach these addresses; name another with --address");
     }
-    peers.extend(others.into_iter().filter(|address| !is_loopback(address)));
+    peers.extend(others);
     let invitation = Invitation { cluster_name: layout.cluster_name, secret, peers };
     if out.json() {
         let peers: Vec<String> = invitation.peers.iter().map(Multiaddr::to_string).collect();
@@ -61,7 +61,7 @@ pub(in crate::ctl) async fn invite(
     Ok(code::OK)
 }
 
-/// Own id, where it listens, and where other members are.
+/// Own id, where clusterd says that it is reached, and where other members are.
 type Known = (String, Vec<Multiaddr>, Vec<Multiaddr>);
 
 async fn ask(connection: &Connection) -> Result<Known, Failure> {
@@ -71,15 +71,41 @@ async fn ask(connection: &Connection) -> Result<Known, Failure> {
     while let Some(line) = connection.within(lines.next()).await? {
         let peer: IdInfo = serde_json::from_slice(&line)
             .map_err(|e| ClientError::Unintelligible { reason: e.to_string() })?;
-        if peer.id != own.id {
-            others.extend(peer.addresses);
+        // Of one that does not answer only the connection's address is known: nobody listens there
+        // when the connection came from the peer.
+        if peer.id != own.id && peer.error.is_empty() {
+            let id = peer.id.to_string();
+            let places = peer.addresses.into_iter().filter(is_for_others);
+            let whole = places.map(|address| with_id(address, &id));
+            others.append(&mut whole.collect::<Result<_, _>>()?);
         }
     }
-    let listen = own.addresses.into_iter().map(without_id).collect();
-    Ok((own.id.to_string(), listen, others))
+    let shown = own.addresses.into_iter().map(without_id).collect();
+    Ok((own.id.to_string(), shown, others))
 }
 
-fn from_files(layout: &Layout) -> Result<Known, Failure> {
+/// Where others reach this peer: as clusterd shows it, else by its settings. It shows nothing yet
+/// while it starts, and nothing but loopback for a moment after.
+fn own_addresses(layout: &Layout, shown: &[Multiaddr]) -> Result<Vec<Multiaddr>, Failure> {
+    let interfaces = of_interfaces();
+    let shown = dialable(shown, &interfaces);
+    if shown.iter().any(is_for_others) {
+        return Ok(shown);
+    }
+    let set = layout.addresses.iter().map(|address| {
+        address.parse().map_err(|error| {
+            let file = layout.config.display();
+            Failure::Setup(format!("{file}: [peers] announce or listen: {address:?}: {error}"))
+        })
+    });
+    let set = dialable(&set.collect::<Result<Vec<_>, Failure>>()?, &interfaces);
+    match shown.is_empty() || set.iter().any(is_for_others) {
+        true => Ok(set),
+        false => Ok(shown),
+    }
+}
+
+fn id_in_file(layout: &Layout) -> Result<String, Failure> {
     let path = layout.identity();
     let text = std::fs::read_to_string(&path).map_err(|source| Failure::File {
         attempt: "read",
@@ -88,15 +114,8 @@ fn from_files(layout: &Layout) -> Result<Known, Failure> {
     })?;
     let identity: Option<Value> = serde_json::from_str(&text).ok();
     let id = identity.as_ref().and_then(|identity| identity.get("id")).and_then(Value::as_str);
-    let Some(id) = id else {
-        return Err(Failure::Setup(format!("{} is no identity of a peer", path.display())));
-    };
-    let listen = layout.listen.iter().map(|address| {
-        address.parse().map_err(|error| {
-            Failure::Setup(format!("{}: [peers] listen: {error}", layout.config.display()))
-        })
-    });
-    Ok((id.to_owned(), listen.collect::<Result<_, Failure>>()?, Vec::new()))
+    id.map(str::to_owned)
+        .ok_or_else(|| Failure::Setup(format!("{} is no identity of a peer", path.display())))
 }
 
 fn without_id(mut address: Multiaddr) -> Multiaddr {

@@ -30,8 +30,8 @@ pub(super) struct Layout {
     pub(super) credential: Option<PathBuf>,
     /// Members must share it.
     pub(super) cluster_name: String,
-    /// Addresses where other peers are awaited, as they are written.
-    pub(super) listen: Vec<String>,
+    /// Where other peers are told to come: `announce`, else `listen`, as they are written.
+    pub(super) addresses: Vec<String>,
     /// The unit.
     pub(super) unit: String,
 }
@@ -65,17 +65,18 @@ impl Layout {
         let file = config.map_or(file, Path::to_owned);
         let table = read(&file, config.is_some())?;
         let text = |key: &str| table.get(key).and_then(|value| value.as_str()).map(str::to_owned);
-        let listen = table.get("peers").and_then(|peers| peers.get("listen"));
-        let listen = match listen.and_then(|listen| listen.as_array()) {
-            Some(all) => all.iter().filter_map(|one| one.as_str()).map(str::to_owned).collect(),
-            None => vec!["/ip4/0.0.0.0/tcp/9096".to_owned()],
+        let listed = |key: &str| -> Option<Vec<String>> {
+            let all = table.get("peers")?.get(key)?.as_array()?;
+            Some(all.iter().filter_map(|one| one.as_str()).map(str::to_owned).collect())
         };
+        let announced = listed("announce").filter(|all| !all.is_empty());
+        let addresses = announced.or_else(|| listed("listen"));
         Ok(Self {
             config: file,
             state: text("state").map_or(state, PathBuf::from),
             credential,
             cluster_name: text("cluster_name").unwrap_or_else(|| "ipfs-cluster".to_owned()),
-            listen,
+            addresses: addresses.unwrap_or_else(|| vec!["/ip4/0.0.0.0/tcp/9096".to_owned()]),
             unit,
         })
     }
@@ -205,12 +206,25 @@ mod tests {
         .unwrap();
         let layout = Layout::of(None, Some(&file)).unwrap();
         assert_eq!((layout.cluster_name.as_str(), &layout.state), ("c", &state));
-        assert!(layout.listen.is_empty() && layout.credential.is_none());
+        assert!(layout.addresses.is_empty() && layout.credential.is_none());
         layout.state_directory().unwrap();
         assert!(layout.is_fresh().unwrap());
         fs::write(layout.secret(), "x").unwrap();
         assert!(layout.is_fresh().unwrap());
         fs::create_dir(state.join("pinset")).unwrap();
         assert!(!layout.is_fresh().unwrap());
+    }
+
+    #[test]
+    fn others_are_told_what_is_announced_instead_of_what_is_listened_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("c.toml");
+        let told = |announce: &str| {
+            let text = format!("[peers]\nlisten = [\"/l\"]\nannounce = {announce}\n");
+            fs::write(&file, text).unwrap();
+            Layout::of(None, Some(&file)).unwrap().addresses
+        };
+        assert_eq!(told("[\"/a\"]"), ["/a"]);
+        assert_eq!(told("[]"), ["/l"]);
     }
 }
