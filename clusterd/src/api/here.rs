@@ -40,7 +40,7 @@ impl Room {
             addresses: self.others.own_addresses(),
             cluster_peers: members.iter().copied().collect(),
             cluster_peers_addresses: (members.iter())
-                .filter_map(|peer| self.others.address(peer))
+                .flat_map(|peer| self.others.addresses(peer))
                 .collect(),
             version: VERSION.to_owned(),
             commit: String::new(),
@@ -79,7 +79,7 @@ impl Room {
     fn unknown(&self, peer: PeerId, error: String) -> IdInfo {
         IdInfo {
             id: peer,
-            addresses: self.others.address(&peer).into_iter().collect(),
+            addresses: self.others.addresses(&peer),
             cluster_peers: Vec::new(),
             cluster_peers_addresses: Vec::new(),
             version: String::new(),

@@ -67,8 +67,8 @@ pub trait Others: Send + Sync {
     /// Where this peer is reached by the others, each with `/p2p/ID`.
     fn own_addresses(&self) -> Vec<Multiaddr>;
 
-    /// Where a connected peer is reached, with `/p2p/ID`.
-    fn address(&self, peer: &PeerId) -> Option<Multiaddr>;
+    /// Where a peer can be reached, as far as is known, each with `/p2p/ID`.
+    fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr>;
 }
 
 /// Asks peers at once; the answers come in any order, and all are there after [`ANSWER_MAX`]: who was

@@ -159,8 +159,8 @@ impl Others for RpcOthers {
         self.net.own_addresses()
     }
 
-    fn address(&self, peer: &PeerId) -> Option<Multiaddr> {
-        self.net.address_of(peer)
+    fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.net.addresses_of(peer)
     }
 }
 
