@@ -17,6 +17,13 @@ const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 /// Lines that are remembered; above it the oldest is forgotten.
 const REMEMBERED_MAX: usize = 512;
 
+/// A second metric must show the same within this time, and no sooner than the first of these two: one
+/// that was under way for long looks like a wrong clock.
+const SHOWN_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(120));
+
+/// Two metrics show the same clock when they differ by less.
+const SAME_CLOCK: Duration = Duration::from_secs(5);
+
 /// How long metrics live with Go's defaults, from which a clock is judged.
 const METRIC_LIFE: Duration = Duration::from_secs(30);
 
@@ -37,7 +44,11 @@ pub(super) enum Topic {
 
 /// Gives advice. Clones share what they remember.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Advice(Arc<Mutex<HashMap<Topic, Instant>>>);
+pub(super) struct Advice {
+    given: Arc<Mutex<HashMap<Topic, Instant>>>,
+    /// Clocks that one metric showed to be wrong.
+    doubted: Arc<Mutex<HashMap<PeerId, (Skew, Instant)>>>,
+}
 
 impl Advice {
     /// A connection died in the handshake.
@@ -63,7 +74,8 @@ impl Advice {
 
     /// A metric shows that the clocks of this machine and the peer's differ.
     pub(super) fn clock(&self, peer: PeerId, skew: Skew) {
-        if self.is_due(Topic::Clock(peer), Instant::now()) {
+        let now = Instant::now();
+        if self.is_shown_again(peer, skew, now) && self.is_due(Topic::Clock(peer), now) {
             let (seconds, words) = match skew {
                 Skew::Behind(by) => (by.as_secs(), "behind"),
                 Skew::Ahead(by) => (by.as_secs(), "ahead"),
@@ -82,11 +94,25 @@ impl Advice {
     /// What advice was given and is remembered.
     #[cfg(test)]
     pub(super) fn given(&self) -> Vec<Topic> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    fn is_shown_again(&self, peer: PeerId, skew: Skew, now: Instant) -> bool {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (soonest, latest) = SHOWN_AGAIN;
+        doubted.retain(|_, (_, first)| now - *first <= latest);
+        match doubted.get(&peer) {
+            Some((before, first)) if before.is_near(skew) => now - *first >= soonest,
+            None if doubted.len() >= REMEMBERED_MAX => false,
+            Some(_) | None => {
+                doubted.insert(peer, (skew, now));
+                false
+            }
+        }
     }
 
     fn is_due(&self, topic: Topic, now: Instant) -> bool {
-        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if given.get(&topic).is_some_and(|last| now - *last < AGAIN_AFTER) {
             return false;
         }
@@ -108,6 +134,17 @@ pub enum Skew {
     Behind(Duration),
     /// It shows a later time.
     Ahead(Duration),
+}
+
+impl Skew {
+    fn is_near(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Behind(a), Self::Behind(b)) | (Self::Ahead(a), Self::Ahead(b)) => {
+                a.abs_diff(b) < SAME_CLOCK
+            }
+            (Self::Behind(_), Self::Ahead(_)) | (Self::Ahead(_), Self::Behind(_)) => false,
+        }
+    }
 }
 
 /// Judges a clock by a metric that just came: `expiry` as its sender wrote it, `received` by our
@@ -159,6 +196,22 @@ mod tests {
         }
         assert_eq!(advice.given().len(), REMEMBERED_MAX);
         assert!(!advice.given().contains(&Topic::Untrusted(first)));
+    }
+
+    #[test]
+    fn a_clock_is_doubted_first_and_wrong_when_it_is_shown_again() {
+        let (advice, peer, start) = (Advice::default(), PeerId::random(), Instant::now());
+        let seconds = Duration::from_secs;
+        let shown = |behind, after| {
+            advice.is_shown_again(peer, Skew::Behind(seconds(behind)), start + seconds(after))
+        };
+        // Three that were held up come together: each was under way for another time.
+        assert!(!shown(106, 0) && !shown(91, 0) && !shown(76, 0));
+        // Two metrics of one moment.
+        assert!(!shown(76, 1));
+        assert!(shown(77, 15), "the clock stays wrong");
+        assert!(!shown(76, 200), "too long after the first");
+        assert!(!advice.is_shown_again(peer, Skew::Ahead(seconds(76)), start + seconds(215)));
     }
 
     #[test]

@@ -41,8 +41,11 @@ const PENDING_MAX: u32 = 64;
 /// Above so many bytes of the whole process no connection is added: far more than the daemon needs.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
 
-/// How often a peer is asked whether it is still there; one that does not answer is dropped.
-const PING_EVERY: Duration = Duration::from_secs(15);
+/// How often a peer is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// For an answer to that; a peer that misses two is dropped.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The behaviour of the swarm. The limits come first: what they refuse, no other part hears of.
 #[derive(NetworkBehaviour)]
@@ -78,7 +81,9 @@ impl Behaviour {
             memory: memory_connection_limits::Behaviour::with_max_bytes(MEMORY_BYTES_MAX),
             book: Book::new(me),
             identify: identify::Behaviour::new(identify_config(from)),
-            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_EVERY)),
+            ping: ping::Behaviour::new(
+                ping::Config::new().with_interval(PING_EVERY).with_timeout(PING_TIMEOUT),
+            ),
             gossip: gossip::behaviour(from.keypair, from.topics)?,
             rpc,
             dht: from.dht.then(|| dht(me)).into(),

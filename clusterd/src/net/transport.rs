@@ -10,6 +10,8 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::pnet::{PnetConfig, PreSharedKey};
 use libp2p::{PeerId, dns, noise, tcp, yamux};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpUserTimeout;
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -24,6 +26,10 @@ const NONCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All of it: whoever reaches this was past the two above, and stuck in the handshake.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// For the other machine to acknowledge what was sent: TCP alone would try for a quarter of an hour, and
+/// even closing a connection would wait that long.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Streams on one connection. Far above what the protocols allow together, because one stream more ends
 /// the connection. What a stream buffers is bounded by its window: 256 kB, more only where the line needs it.
@@ -68,6 +74,7 @@ pub(super) fn build(
         .map_err(|error| ConnectError::Unreachable(words(&error)));
     let hide = reach
         .and_then(move |socket, _| async move {
+            limit_silence(&socket);
             match timeout(NONCE_TIMEOUT, cipher.handshake(socket)).await {
                 Ok(Ok(hidden)) => Ok(hidden),
                 Ok(Err(error)) => Err(ConnectError::Silent(error.to_string())),
@@ -102,6 +109,13 @@ fn resolving() -> dns::tokio::Transport<Tcp> {
         let nobody = dns::ResolverConfig::from_parts(None, Vec::new(), Vec::new());
         dns::tokio::Transport::custom(tcp(), nobody, dns::ResolverOpts::default())
     })
+}
+
+fn limit_silence(socket: &tcp::tokio::TcpStream) {
+    let limit = u32::try_from(ACKNOWLEDGED_WITHIN.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = setsockopt(&socket.0, TcpUserTimeout, &limit) {
+        tracing::debug!(%error, "a lost connection will be noticed late");
+    }
 }
 
 /// The last cause's words say most.

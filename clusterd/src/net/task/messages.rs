@@ -136,11 +136,14 @@ impl Task {
         self.seen().connected.get(&Member::from(*peer)).is_some_and(addresses::is_loopback)
     }
 
-    /// TCP alone would notice a dead machine after a quarter of an hour.
+    /// The second failure in a row comes here. On a dead connection it is one to open a stream.
     fn on_ping(&mut self, event: &ping::Event) {
-        if matches!(event.result, Err(ping::Failure::Timeout)) {
-            tracing::info!(peer = %event.peer, "a peer does not answer; closing the connection");
-            self.swarm.close_connection(event.connection);
+        match &event.result {
+            Ok(_) | Err(ping::Failure::Unsupported) => {}
+            Err(ping::Failure::Timeout | ping::Failure::Other { .. }) => {
+                tracing::info!(peer = %event.peer, "a peer does not answer; closing the connection");
+                self.swarm.close_connection(event.connection);
+            }
         }
     }
 }
