@@ -98,11 +98,12 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let (halt, halted) = watch::channel(false);
     let opened = open(&config, &identity, &secret, halted).await?;
-    let Opened { room, driver, network, tasks } = opened;
+    let Opened { room, watchers, driver, network, tasks } = opened;
     let control = inherited.socket("control", &config.sockets.control)?;
     let mut serving = JoinSet::new();
     let mut own = Vec::new();
-    let peer = Arc::new(RpcPeer::new(Arc::clone(&room), config.peers.trusted.clone()));
+    let trusted = config.peers.trusted.clone();
+    let peer = Arc::new(RpcPeer::new(Arc::clone(&room), watchers, trusted));
     tokio::spawn(serve_peers(network.rpc, peer, stopping.clone()));
     for (socket, scope) in [(proxy, Scope::Proxy), (control, Scope::Control)] {
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);

@@ -21,6 +21,8 @@ use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
 use crate::net::Net;
+use crate::seams::watchers::Watchers;
+use crate::seams::watching::Watching;
 use crate::story;
 
 /// A living Kubo says who it is in this time, however busy it is.
@@ -33,8 +35,18 @@ pub struct Outbox {
     kubo: Client,
     pin_timeout: Duration,
     inputs: mpsc::Sender<Input>,
-    net: Net,
+    peers: Peers,
     operations: Arc<Mutex<Operations>>,
+}
+
+/// Who hears of this peer, and whom it hears of.
+pub struct Peers {
+    /// Blocks and announcements.
+    pub net: Net,
+    /// Those who want to know how pins stand here.
+    pub watchers: Watchers,
+    /// How pins stand elsewhere.
+    pub watching: Watching,
 }
 
 #[derive(Default)]
@@ -52,10 +64,10 @@ impl Outbox {
         kubo: Client,
         pin_timeout: Duration,
         inputs: mpsc::Sender<Input>,
-        net: Net,
+        peers: Peers,
     ) -> Self {
         let operations = Arc::default();
-        Self { runtime, waiters, kubo, pin_timeout, inputs, net, operations }
+        Self { runtime, waiters, kubo, pin_timeout, inputs, peers, operations }
     }
 
     /// Lets one effect happen. Does not wait.
@@ -76,19 +88,25 @@ impl Outbox {
             Effect::IpfsAudit => self.audit(),
             Effect::FetchBlock { id } => self.fetch(id),
             Effect::Broadcast { heads } => self.announce(heads),
+            Effect::Report(report) => self.peers.watchers.publish(&report),
+            Effect::AskOthers => self.peers.watching.ask(),
+            Effect::ListenAnew => self.peers.watching.listen_anew(),
+            Effect::RecoverAt { peer, cid } => {
+                self.peers.watching.recover(&self.runtime, peer, cid)
+            }
         }
     }
 
     /// Tells the network that these blocks are stored: peers that waited for them get them.
     pub fn have(&self, blocks: Vec<BlockId>) {
         if !blocks.is_empty() {
-            let net = self.net.clone();
+            let net = self.peers.net.clone();
             self.runtime.spawn(async move { net.have(blocks).await });
         }
     }
 
     fn fetch(&self, id: BlockId) {
-        let (net, inputs) = (self.net.clone(), self.inputs.clone());
+        let (net, inputs) = (self.peers.net.clone(), self.inputs.clone());
         self.runtime.spawn(async move {
             let input = match net.fetch(id).await {
                 Ok(bytes) => Input::BlockFetched { id, bytes },
@@ -103,7 +121,7 @@ impl Outbox {
     }
 
     fn announce(&self, heads: Vec<BlockId>) {
-        let net = self.net.clone();
+        let net = self.peers.net.clone();
         self.runtime.spawn(async move {
             // Others may have asked for it already.
             net.have(heads.clone()).await;

@@ -1,10 +1,13 @@
-//! Joins rooms: Kubo for the API, the network for the node, this peer for others.
+//! Joins rooms: Kubo for the API, the network for the node, this peer for others, others for this peer.
 
+mod asking;
 pub mod blocks;
 pub mod informer;
 pub mod kubo;
 pub mod network;
 pub mod others;
 pub mod peer;
+pub mod watchers;
+pub mod watching;
 
 pub use kubo::KuboSeam;

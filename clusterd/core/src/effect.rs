@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::input::{OpId, Time, WaiterId};
 use crate::pinset::codec::BlockId;
+use crate::spread::Report;
 
 /// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -210,6 +211,19 @@ pub enum Effect {
     FetchBlock {
         /// Which block.
         id: BlockId,
+    },
+    /// Tell everybody who listens.
+    Report(Report),
+    /// Pins came that others shall hold: they are asked about all of which this peer does not know.
+    AskOthers,
+    /// A first history has come in, and what others told of its pins before was lost: listen anew.
+    ListenAnew,
+    /// Let a peer try a pin again now that has failed there, or waits.
+    RecoverAt {
+        /// Which peer.
+        peer: PeerId,
+        /// What.
+        cid: Cid,
     },
     /// Tell all peers that these are heads. They are durable and can be served.
     Broadcast {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::members::Metric;
 use crate::pinset::codec::BlockId;
+use crate::spread::Report;
 
 /// Milliseconds since 1970 UTC. The owner's clock never goes back while it runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -246,6 +247,13 @@ pub enum Input {
     },
     /// A peer connected: it may have what nobody had before.
     PeerCame,
+    /// A peer told how pins stand at itself, because it was asked or because something is new.
+    PeerReports {
+        /// Which peer, as its connection proves.
+        peer: PeerId,
+        /// What is new, in order.
+        reports: Vec<Report>,
+    },
     /// Time has passed; sent when [`crate::node::Node::next_wake`] says so.
     Tick,
 }

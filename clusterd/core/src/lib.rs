@@ -18,5 +18,6 @@ pub mod node;
 pub mod pinset;
 mod row;
 pub mod snapshot;
+pub mod spread;
 pub mod store;
 pub mod tracker;

@@ -166,6 +166,14 @@ impl Members {
         self.alerts.iter()
     }
 
+    /// When the next ping runs out, after `now`.
+    #[must_use]
+    pub fn next_silence(&self, now: Time) -> Option<Time> {
+        let pings = self.newest.values().filter_map(|names| names.get(PING));
+        let ends = pings.filter(|ping| ping.is_current(now)).map(|ping| ping.expires);
+        ends.min().map(|end| end.plus_millis(1))
+    }
+
     /// Since when a peer's ping has run out; `None` while it is valid, or when there never was one.
     #[must_use]
     pub fn silent_since(&self, peer: &PeerId, now: Time) -> Option<Time> {

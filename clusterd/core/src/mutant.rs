@@ -40,6 +40,14 @@ pub enum Mutant {
     PinUncounted,
     /// A peer that wrote alone gives way to older history.
     OwnChangesGivenUp,
+    /// A pin counts as pinned as soon as this peer holds it.
+    AnyHolderSuffices,
+    /// What another peer has lost still counts as held there.
+    LossIgnored,
+    /// Nobody is told when a pin comes to be held here.
+    HeldUntold,
+    /// Which others lack a pin is forgotten when its record changes.
+    SpreadForgotten,
 }
 
 #[cfg(feature = "mutants")]

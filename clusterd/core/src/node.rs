@@ -4,15 +4,21 @@ mod batch;
 mod expiry;
 mod format;
 mod import;
+mod outcomes;
 mod pins;
 mod rebroadcast;
 mod replicate;
 mod requests;
+mod spread;
 mod status;
 mod take;
 mod unpins;
 mod wait;
 mod waiters;
+
+use std::collections::BTreeSet;
+
+use common::ids::PeerId;
 
 use crate::config::NodeConfig;
 use crate::counts::Counts;
@@ -54,7 +60,11 @@ pub struct Node<S> {
     walk: Walk,
     rebroadcast: Rebroadcast,
     members: Members,
+    /// The members when those who wait were last looked after.
+    counted: BTreeSet<PeerId>,
     batch: Batch,
+    /// The newest time seen.
+    now: Time,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
 }
@@ -83,7 +93,9 @@ impl<S: Store> Node<S> {
             walk: Walk::load(&store)?,
             rebroadcast: Rebroadcast::new(&config.peer, config.rebroadcast_every, now),
             members: Members::new(config.peer),
+            counted: BTreeSet::new(),
             batch: Batch::default(),
+            now,
             old_pins: 0,
             config,
             store,
@@ -99,6 +111,7 @@ impl<S: Store> Node<S> {
     /// # Errors
     /// When the storage fails; [`Self::rollback`] must follow.
     pub fn handle(&mut self, input: Input, now: Time) -> Result<Vec<Effect>, StoreError> {
+        self.now = self.now.max(now);
         let mut effects = Vec::new();
         let is_client = is_of_client(&input);
         self.take(input, now, &mut effects)?;
@@ -114,9 +127,8 @@ impl<S: Store> Node<S> {
             now,
         };
         self.tracker.pump(&mut work, &|key| awaited.is_awaited(key))?;
-        for outcome in outcomes {
-            self.waiters.tell(outcome, &mut effects);
-        }
+        self.tell(outcomes, now, &mut effects)?;
+        self.recheck(now, &mut effects)?;
         self.waiters.expire(now, &mut effects);
         let fetches = self.walk.fetches(now).into_iter();
         effects.extend(fetches.map(|id| Effect::FetchBlock { id }));
@@ -176,7 +188,9 @@ impl<S: Store> Node<S> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
         let rebroadcast = Some(self.rebroadcast.due());
         let wakes = [self.tracker.next_wake(), self.waiters.next_deadline(), expiry];
-        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast]).flatten().min()
+        // Who waits for all members to hold a pin waits no longer for one that fell silent.
+        let silence = self.members.next_silence(self.now).filter(|_| !self.waiters.is_empty());
+        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast, silence]).flatten().min()
     }
 
     /// How many pins there are, as of the last input.
@@ -232,9 +246,7 @@ impl<S: Store> Node<S> {
             now,
         };
         let done = step(&mut self.tracker, &mut work)?;
-        for outcome in outcomes {
-            self.waiters.tell(outcome, effects);
-        }
+        self.tell(outcomes, now, effects)?;
         Ok(done)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::store::StoreError;
+use crate::store::{Entry, Space, StoreError};
 
 /// What the storage has of one key of the pinset.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,9 @@ pub struct Row<'a> {
     pub pin: Option<&'a [u8]>,
     /// The record of [`crate::store::Space::Unsettled`]; `None` when all is as wanted.
     pub unsettled: Option<&'a [u8]>,
+    /// The record of [`crate::store::Space::Spread`]; `None` when all others that shall hold the
+    /// pin do.
+    pub spread: Option<&'a [u8]>,
 }
 
 /// Looks at one row, and says whether to go on.
@@ -32,4 +35,15 @@ pub trait Snapshot: Send + Sync {
     /// # Errors
     /// When the storage fails.
     fn look(&self, key: &[u8], visitor: &mut dyn FnMut(Row<'_>)) -> Result<(), StoreError>;
+
+    /// At most `limit` rows of one space after a key, in the order of keys.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn rows(
+        &self,
+        space: Space,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
 }

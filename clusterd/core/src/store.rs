@@ -19,6 +19,8 @@ pub enum Space {
     Pins,
     /// What is not as wanted yet: pins not held, or let go of, with attempts and due times.
     Unsettled,
+    /// Other peers that shall hold a pin and are not known to.
+    Spread,
     /// The order in which unsettled pins have their turn.
     Queue,
     /// Ids of recent changes, so that a repeated one is recognised.
@@ -29,13 +31,14 @@ pub enum Space {
 
 impl Space {
     /// Every space, in a fixed order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Meta,
         Self::Blocks,
         Self::Heads,
         Self::Set,
         Self::Pins,
         Self::Unsettled,
+        Self::Spread,
         Self::Queue,
         Self::Requests,
         Self::Wanted,
@@ -51,6 +54,7 @@ impl Space {
             Self::Set => "set",
             Self::Pins => "pins",
             Self::Unsettled => "unsettled",
+            Self::Spread => "spread",
             Self::Queue => "queue",
             Self::Requests => "requests",
             Self::Wanted => "wanted",

@@ -1,12 +1,14 @@
 //! Listings: pages of rows become chunks of lines, with flat memory however long the listing is.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use clusterd_core::pinset::pin_row::PinRow;
 use clusterd_core::snapshot::{Row, Snapshot};
-use clusterd_core::tracker::phase::{Goal, Unsettled};
+use clusterd_core::spread;
 use common::api::error::{ApiError, ErrorCode};
+use common::ids::PeerId;
 use common::pin::Pin;
 
 use super::refusal::{stored, unexpected};
@@ -120,17 +122,22 @@ pub(super) async fn list(
     Ok(response)
 }
 
-/// Whether a row is a pin that this peer is known to hold. What it did hold stays listed until it
-/// is reported lost.
-pub(super) fn is_pinned<'r>(row: Row<'r>, peer: &[u8]) -> Option<PinRow<'r>> {
-    let pin = PinRow::parse(row.pin?)?;
-    let is_held = match row.unsettled {
-        None => true,
-        Some(unsettled) => Unsettled::decode(unsettled).is_some_and(|unsettled| {
-            unsettled.goal == Goal::Pin && unsettled.was_pinned && !unsettled.is_lost
-        }),
-    };
-    (is_held && pin.is_data() && pin.is_for(peer)).then_some(pin)
+/// Who looks at rows, and who counts for what is pinned everywhere.
+#[derive(Clone)]
+pub(super) struct Viewer {
+    pub(super) own: PeerId,
+    pub(super) members: BTreeSet<PeerId>,
+}
+
+impl Viewer {
+    /// Whether a row is a pin that as many peers hold as must. What they did hold stays listed until
+    /// it is reported lost.
+    pub(super) fn pinned<'r>(&self, row: Row<'r>) -> Option<PinRow<'r>> {
+        let pin = PinRow::parse(row.pin?)?;
+        let is_pinned =
+            pin.is_data() && spread::is_pinned(row, pin, &self.own, |p| self.members.contains(p));
+        is_pinned.then_some(pin)
+    }
 }
 
 /// The record of a row.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::door::Door;
 use super::kubo::Kubo;
+use super::listing::Viewer;
 use super::others::Others;
 use super::refusal::{stored, unexpected};
 
@@ -78,6 +79,11 @@ impl Room {
             Ok(Err(error)) => Err(stored(&error)),
             Ok(Ok(None)) | Err(_) => Err(unexpected()),
         }
+    }
+
+    /// Who looks at rows from here.
+    pub(super) fn viewer(&self) -> Viewer {
+        Viewer { own: self.me.peer, members: self.members.borrow().clone() }
     }
 
     /// The record of a CID.

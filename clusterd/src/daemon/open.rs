@@ -9,6 +9,7 @@ use clusterd_core::config::NodeConfig;
 use clusterd_core::effect::Effect;
 use clusterd_core::input::Input;
 use clusterd_core::node::Node;
+use clusterd_core::snapshot::Snapshot;
 use clusterd_core::store::StoreError;
 use common::lifecycle;
 use hyper::header::HeaderValue;
@@ -23,7 +24,7 @@ use crate::api::room::{Counts, Me, Room};
 use crate::clock;
 use crate::config::Config;
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
-use crate::effects::Outbox;
+use crate::effects::{Outbox, Peers};
 use crate::identity::{self, ClusterSecret, Identity};
 use crate::ipfs::client::Client;
 use crate::net::{self, IncomingRpc, Net, NetConfig, Started};
@@ -32,6 +33,8 @@ use crate::seams::blocks::StoredBlocks;
 use crate::seams::informer::Informer;
 use crate::seams::network::{Bridge, Pings};
 use crate::seams::others::RpcOthers;
+use crate::seams::watchers::Watchers;
+use crate::seams::watching::Watching;
 use crate::store::{FjallStore, Housekeeper, Reader};
 
 /// While the store opens, the service manager is asked for this much more time, this often.
@@ -41,6 +44,7 @@ const MORE_TIME_EVERY: Duration = Duration::from_secs(10);
 /// What runs once the state is open.
 pub(super) struct Opened {
     pub(super) room: Arc<Room>,
+    pub(super) watchers: Watchers,
     pub(super) driver: std::thread::JoinHandle<()>,
     pub(super) network: Network,
     /// Those that end with the daemon.
@@ -79,6 +83,11 @@ pub(super) async fn open(
     let blocks = Arc::new(StoredBlocks(reader.clone()));
     let started = net::start(net_config(config, identity, secret), blocks)?;
     let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
+    let snapshot: Arc<dyn Snapshot> = Arc::new(reader);
+    let watchers = Watchers::new(identity.peer, Arc::clone(&snapshot));
+    let watching = Watching::new(started.net.clone(), inputs.clone(), Arc::clone(&snapshot));
+    let peers =
+        Peers { net: started.net.clone(), watchers: watchers.clone(), watching: watching.clone() };
     let waiters = Arc::new(Waiters::default());
     let (counts, seen) = watch::channel(Counts::default());
     let (members, seen_members) = watch::channel(BTreeSet::from([identity.peer]));
@@ -89,7 +98,7 @@ pub(super) async fn open(
         kubo,
         config.ipfs.pin_timeout,
         inputs.clone(),
-        started.net.clone(),
+        peers,
     );
     let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
     let State { node, effects, housekeeper, .. } = state;
@@ -108,11 +117,11 @@ pub(super) async fn open(
         fetched,
     };
     let driver = start(driver, effects)?;
-    let fed = Fed { inputs, counts: seen.clone(), kubo: Arc::clone(&seam) };
+    let fed = Fed { inputs, counts: seen.clone(), kubo: Arc::clone(&seam), watching };
     let (network, tasks, pings) = fed.feed(config, started);
     let room = Room {
         door,
-        snapshot: Arc::new(reader),
+        snapshot,
         kubo: seam,
         me: Me { peer: identity.peer, peername: config.peername.clone() },
         others: Arc::new(RpcOthers::new(network.net.clone(), pings)),
@@ -120,7 +129,7 @@ pub(super) async fn open(
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),
     };
-    Ok(Opened { room: Arc::new(room), driver, network, tasks })
+    Ok(Opened { room: Arc::new(room), watchers, driver, network, tasks })
 }
 
 async fn open_state(config: &Config, identity: &Identity) -> Result<State, DaemonError> {
@@ -148,6 +157,7 @@ struct Fed {
     inputs: mpsc::Sender<Input>,
     counts: watch::Receiver<Counts>,
     kubo: Arc<dyn Kubo>,
+    watching: Watching,
 }
 
 impl Fed {
@@ -159,6 +169,7 @@ impl Fed {
             inputs: self.inputs.clone(),
             wake: Arc::clone(&wake),
             pings: pings.clone(),
+            watching: self.watching,
         };
         let informer = Informer {
             net: started.net.clone(),

@@ -61,6 +61,7 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::BlockFetched { .. }
         | Input::BlockFailed { .. }
         | Input::PeerCame
+        | Input::PeerReports { .. }
         | Input::Metric(_)
         | Input::Tick => None,
     }

@@ -11,6 +11,7 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use super::informer::{for_node, now_ns};
 use super::peer::RpcPeer;
+use super::watching::Watching;
 use crate::net::gorpc::client::{RpcError, calls, within};
 use crate::net::gorpc::methods::Method;
 use crate::net::gorpc::metric::{Metric, Ping};
@@ -55,6 +56,8 @@ pub struct Bridge {
     pub wake: Arc<Notify>,
     /// What peers say of themselves.
     pub pings: Pings,
+    /// Follows how pins stand at them.
+    pub watching: Watching,
 }
 
 impl Bridge {
@@ -67,9 +70,13 @@ impl Bridge {
                 NetEvent::Metric { from, payload } => self.metric(from, &payload),
                 NetEvent::Connected { peer } => {
                     self.ask_heads(peer);
+                    self.watching.follow(peer);
                     Some(Input::PeerCame)
                 }
-                NetEvent::Disconnected { .. } => None,
+                NetEvent::Disconnected { peer } => {
+                    self.watching.forget(&peer);
+                    None
+                }
                 NetEvent::Subscribed { .. } => {
                     self.wake.notify_one();
                     None

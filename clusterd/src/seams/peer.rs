@@ -12,12 +12,13 @@ use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::StatusFilter;
 
+use super::watchers::Watchers;
 use crate::api::here::PinStates;
 use crate::api::room::{Room, VERSION};
 use crate::config::Trusted;
 use crate::net::gorpc::items::{Feed, Items, Refusal, items};
 use crate::net::gorpc::peer::{Peer, Soon};
-use crate::net::gorpc::types::{BlockPut, Heads, IpfsRepoStat, PeerPin};
+use crate::net::gorpc::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
 
 /// Elements of a list that wait to be written.
 const WAITING_MAX: usize = 64;
@@ -25,14 +26,15 @@ const WAITING_MAX: usize = 64;
 /// Answers the calls of other peers out of what the API shows here.
 pub struct RpcPeer {
     room: Arc<Room>,
+    watchers: Watchers,
     trusted: Trusted,
 }
 
 impl RpcPeer {
-    /// Answers for `room`.
+    /// Answers for `room`, and lets those watch who want to.
     #[must_use]
-    pub fn new(room: Arc<Room>, trusted: Trusted) -> Self {
-        Self { room, trusted }
+    pub fn new(room: Arc<Room>, watchers: Watchers, trusted: Trusted) -> Self {
+        Self { room, watchers, trusted }
     }
 }
 
@@ -173,6 +175,16 @@ impl Peer for RpcPeer {
                 Err(error) => Err(refusal(error)),
             }
         })
+    }
+
+    fn states(&self, asked: Asked) -> Soon<'_, Reports> {
+        Box::pin(async move {
+            self.watchers.states(asked).await.map_err(|error| Refusal(error.to_string()))
+        })
+    }
+
+    fn watch(&self) -> Items<Reports> {
+        self.watchers.watch()
     }
 }
 

@@ -66,6 +66,7 @@ impl Engine {
             open(Space::Set)?,
             open(Space::Pins)?,
             open(Space::Unsettled)?,
+            open(Space::Spread)?,
             open(Space::Queue)?,
             open(Space::Requests)?,
             open(Space::Wanted)?,
@@ -138,7 +139,8 @@ impl Engine {
 
     /// Removes what was deleted from the spaces where most rows do not live long.
     pub(super) fn compact(&self) -> Result<(), StoreError> {
-        for space in [Space::Unsettled, Space::Queue, Space::Requests, Space::Wanted] {
+        for space in [Space::Unsettled, Space::Spread, Space::Queue, Space::Requests, Space::Wanted]
+        {
             let compacted = self.space(space).major_compact();
             compacted.map_err(|error| describe("compact tables", &error))?;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clusterd_core::pinset::codec::BlockId;
 use clusterd_core::pinset::set;
 use clusterd_core::snapshot::{Row, Snapshot, Visitor};
-use clusterd_core::store::{Space, StoreError};
+use clusterd_core::store::{Entry, Space, StoreError};
 use fjall::Readable;
 
 use super::engine::{Engine, Pair, begin, between};
@@ -66,16 +66,33 @@ impl Snapshot for Reader {
             snapshot.get(engine.space(space), key).map_err(|error| describe("read", &error))
         };
         let (pin, unsettled) = (get(Space::Pins)?, get(Space::Unsettled)?);
-        visitor(Row { key, pin: pin.as_deref(), unsettled: unsettled.as_deref() });
+        let spread = get(Space::Spread)?;
+        let (pin, unsettled, spread) = (pin.as_deref(), unsettled.as_deref(), spread.as_deref());
+        visitor(Row { key, pin, unsettled, spread });
         Ok(())
+    }
+
+    fn rows(
+        &self,
+        space: Space,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let engine = self.0.read();
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        let snapshot = engine.snapshot();
+        let from = begin(b"", after);
+        let rows = between(&snapshot, engine.space(space), from, Bound::Unbounded).take(limit);
+        let rows = rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())));
+        rows.collect::<fjall::Result<_>>().map_err(|error| describe("read", &error))
     }
 }
 
-/// Rows of pins that are joined with unsettled ones at a time.
+/// Rows of pins that are joined with the others at a time.
 const JOIN_ROWS: usize = 1024;
 
-/// Joins both spaces by key, stretch by stretch: what is unsettled is looked for only between the
-/// pins of a stretch, as that space is mostly deleted rows, which a longer look would crawl over.
+/// Joins the spaces by key, stretch by stretch: the others are looked at only between the pins of a
+/// stretch, as they are mostly deleted rows, which a longer look would crawl over.
 fn visit(engine: &Engine, after: Option<&[u8]>, visitor: &mut Visitor<'_>) -> fjall::Result<()> {
     let snapshot = engine.snapshot();
     let mut from = begin(b"", after);
@@ -85,8 +102,10 @@ fn visit(engine: &Engine, after: Option<&[u8]>, visitor: &mut Visitor<'_>) -> fj
         let last = stretch.last().filter(|_| stretch.len() == JOIN_ROWS);
         let last = last.map(|(key, _)| key.to_vec());
         let to = last.clone().map_or(Bound::Unbounded, Bound::Included);
-        let unsettled = between(&snapshot, engine.space(Space::Unsettled), from, to);
-        let joined = join(stretch, unsettled, visitor)?;
+        let unsettled =
+            between(&snapshot, engine.space(Space::Unsettled), from.clone(), to.clone());
+        let spread = Cursor::new(between(&snapshot, engine.space(Space::Spread), from, to))?;
+        let joined = join(stretch, unsettled, spread, visitor)?;
         match last {
             Some(last) if joined.is_continue() => from = Bound::Excluded(last),
             Some(_) | None => return Ok(()),
@@ -94,9 +113,32 @@ fn visit(engine: &Engine, after: Option<&[u8]>, visitor: &mut Visitor<'_>) -> fj
     }
 }
 
+/// Rows that are looked up in the order of their keys.
+struct Cursor<I> {
+    rows: I,
+    open: Option<Pair>,
+}
+
+impl<I: Iterator<Item = fjall::Result<Pair>>> Cursor<I> {
+    fn new(mut rows: I) -> fjall::Result<Self> {
+        let open = rows.next().transpose()?;
+        Ok(Self { rows, open })
+    }
+
+    /// The value of a key, which is greater than all asked for before.
+    fn value(&mut self, key: &[u8]) -> fjall::Result<Option<&[u8]>> {
+        while self.open.as_ref().is_some_and(|(open, _)| open.as_ref() < key) {
+            self.open = self.rows.next().transpose()?;
+        }
+        let found = self.open.as_ref().filter(|(open, _)| open.as_ref() == key);
+        Ok(found.map(|(_, value)| value.as_ref()))
+    }
+}
+
 fn join(
     pins: Vec<Pair>,
     mut unsettled: impl Iterator<Item = fjall::Result<Pair>>,
+    mut spread: Cursor<impl Iterator<Item = fjall::Result<Pair>>>,
     visitor: &mut Visitor<'_>,
 ) -> fjall::Result<ControlFlow<()>> {
     let mut pins = pins.into_iter().peekable();
@@ -117,6 +159,7 @@ fn join(
             key,
             pin: settled.as_ref().map(|(_, value)| value.as_ref()),
             unsettled: wanting.as_ref().map(|(_, value)| value.as_ref()),
+            spread: spread.value(key)?,
         };
         if visitor(row).is_break() {
             return Ok(ControlFlow::Break(()));

@@ -85,7 +85,7 @@ impl<S: Store> Node<S> {
                 if call.is_some() {
                     effects.push(answer(waiter, Answer::Progress { nodes: 0, bytes: 0 }));
                 }
-                self.wait(waiter, Goal::Pin, deadline, (cids, keys), effects)?;
+                self.wait(waiter, Goal::Pin, deadline, (cids, keys), now, effects)?;
             }
         }
         Ok(())
@@ -145,13 +145,7 @@ impl<S: Store> Node<S> {
         self.tracker.wish(&key, provide);
         match (new, old) {
             (Some(new), old) => self.put_pin(&key, old.as_ref(), &new, origin, now, effects),
-            // Asked for again: what failed or waits has its turn now.
-            (None, Some(old)) => self.work(now, effects, |tracker, work| {
-                if origin == Origin::Added {
-                    return tracker.want(work, &key, &old, Some(&old), origin);
-                }
-                tracker.recover(work, &key).map(|_| ())
-            }),
+            (None, Some(old)) => self.pin_again(&key, &old, origin, now, effects),
             (None, None) => Ok(()),
         }
     }
@@ -173,11 +167,16 @@ impl<S: Store> Node<S> {
         if let Some(second) = new.expires_at {
             self.note_expiry(key, second);
         }
+        self.note_spread(key, (old, Some(new)), now, effects)?;
         let peer = self.config.peer;
         let held = old.filter(|old| pin_row::is_for(old, &peer));
+        // What Kubo was given here for others to hold stays until they do.
+        let is_local = origin == Origin::Added;
+        let is_needed = is_local && !self.is_held_by_enough(key, false, now)?;
         self.work(now, effects, |tracker, work| match (pin_row::is_for(new, &peer), held) {
             (true, held) => tracker.want(work, key, new, held, origin),
-            (false, Some(held)) => tracker.let_go(work, key, held, false),
+            (false, Some(held)) => tracker.let_go(work, key, held, is_needed),
+            (false, None) if is_local => tracker.let_go(work, key, new, is_needed),
             (false, None) => Ok(()),
         })
     }

@@ -35,17 +35,23 @@ impl<S: Store> Node<S> {
             Ok(changes) => self.absorb(changes, now, effects)?,
             Err(error) => tracing::warn!(block = ?id, %error, "a peer served no usable block"),
         }
-        self.end_join()
+        self.end_join(effects)
     }
 
-    pub(super) fn block_failed(&mut self, id: BlockId, now: Time) -> Result<(), StoreError> {
+    pub(super) fn block_failed(
+        &mut self,
+        id: BlockId,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
         self.walk.failed(&id, now);
-        self.end_join()
+        self.end_join(effects)
     }
 
-    fn end_join(&mut self) -> Result<(), StoreError> {
+    fn end_join(&mut self, effects: &mut Vec<Effect>) -> Result<(), StoreError> {
         if self.pinset.is_joining() && self.walk.is_exhausted() {
             self.pinset.end_join(&mut self.store)?;
+            effects.push(Effect::ListenAnew);
         }
         Ok(())
     }
@@ -106,6 +112,10 @@ impl<S: Store> Node<S> {
         if let Some(second) = expiry(after).filter(|_| expiry(before) != expiry(after)) {
             self.note_expiry(key, second);
         }
+        // A whole history is not asked about pin by pin: afterwards all others are listened to anew.
+        if before.is_some() || !self.pinset.is_joining() {
+            self.note_spread(key, (before, after), now, effects)?;
+        }
         let peer = self.config.peer;
         let held = before.filter(|pin| pin_row::is_for(pin, &peer));
         let wanted = after.filter(|pin| pin_row::is_for(pin, &peer));
@@ -119,7 +129,11 @@ impl<S: Store> Node<S> {
             (Some(pin), held) => tracker.want(work, key, pin, held, Origin::Replicated),
             (None, Some(held)) => tracker.let_go(work, key, held, false),
             (None, None) => Ok(()),
-        })
+        })?;
+        if before.is_some() && after.is_none() && held.is_none() {
+            self.gone_elsewhere(key, now, effects)?;
+        }
+        Ok(())
     }
 }
 

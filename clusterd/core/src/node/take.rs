@@ -64,11 +64,12 @@ impl<S: Store> Node<S> {
             }
             Input::HeadsSeen { heads, asked } => self.heads_seen(&heads, asked),
             Input::BlockFetched { id, bytes } => self.block_fetched(id, &bytes, now, effects),
-            Input::BlockFailed { id } => self.block_failed(id, now),
+            Input::BlockFailed { id } => self.block_failed(id, now, effects),
             Input::PeerCame => {
                 self.walk.peer_came();
                 Ok(())
             }
+            Input::PeerReports { peer, reports } => self.reports(peer, reports, now, effects),
             Input::Tick => Ok(()),
         }
     }

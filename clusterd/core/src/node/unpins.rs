@@ -76,7 +76,7 @@ impl<S: Store> Node<S> {
             return Ok(());
         }
         let keys = self.being_let_go(&cids)?;
-        self.finish(waiter, Goal::Unpin, until, (cids, keys), effects)
+        self.finish(waiter, Goal::Unpin, until, (cids, keys), now, effects)
     }
 
     /// Unpins in order up to the first that cannot be.
@@ -115,8 +115,9 @@ impl<S: Store> Node<S> {
         if self.pinset.remove(&mut self.store, key)? {
             self.counts.pins = self.counts.pins.saturating_sub(1);
         }
+        self.note_spread(key, (Some(pin), None), now, effects)?;
         if !pin_row::is_for(pin, &self.config.peer) {
-            return Ok(());
+            return self.gone_elsewhere(key, now, effects);
         }
         self.work(now, effects, |tracker, work| tracker.let_go(work, key, pin, held_back))
     }
@@ -142,7 +143,8 @@ impl<S: Store> Node<S> {
             let target = self.pinset.pin(&self.store, &to_key)?;
             // To Kubo a pin that is only accepted is none.
             let pending = Unsettled::load(&self.store, &to_key)?;
-            let is_held = pending.is_none_or(|pending| pending.was_pinned);
+            let own_lacks = pending.is_some_and(|pending| !pending.was_pinned);
+            let is_held = self.is_held_by_enough(&to_key, own_lacks, now)?;
             let held = target.as_ref().filter(|target| is_held || target.kind != PinType::Data);
             if let Err(refusal) = check_update(&from, &to, source.as_ref(), held) {
                 effects.push(refused(update.waiter, refusal));
@@ -160,7 +162,7 @@ impl<S: Store> Node<S> {
         if update.unpin && from != to {
             keys.extend(self.being_let_go(&[from])?);
         }
-        self.finish(update.waiter, Goal::Unpin, update.until, (vec![from, to], keys), effects)
+        self.finish(update.waiter, Goal::Unpin, update.until, (vec![from, to], keys), now, effects)
     }
 
     fn replace(
@@ -216,6 +218,7 @@ impl<S: Store> Node<S> {
         goal: Goal,
         until: Until,
         (cids, keys): (Vec<Cid>, BTreeSet<PinKey>),
+        now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         match until {
@@ -223,7 +226,9 @@ impl<S: Store> Node<S> {
                 effects.push(answer(waiter, Answer::Done { cids }));
                 Ok(())
             }
-            Until::Done { deadline } => self.wait(waiter, goal, deadline, (cids, keys), effects),
+            Until::Done { deadline } => {
+                self.wait(waiter, goal, deadline, (cids, keys), now, effects)
+            }
         }
     }
 }

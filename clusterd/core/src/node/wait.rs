@@ -3,44 +3,73 @@
 use std::collections::BTreeSet;
 
 use common::ids::Cid;
+use common::pin::Pin;
 
 use super::Node;
 use super::waiters::{self, Patience, Wait};
-use crate::effect::{Answer, Effect, Refusal};
+use crate::effect::{Answer, Effect};
 use crate::input::{Time, WaiterId};
 use crate::pinset::key::PinKey;
+use crate::pinset::pin_row;
+use crate::spread::Lacking;
 use crate::store::{Store, StoreError};
+use crate::tracker::goals::Origin;
 use crate::tracker::phase::{Goal, Unsettled};
 
 impl<S: Store> Node<S> {
-    /// Begins to wait for what of these keys is not settled. While Kubo is away nobody waits for a pin.
+    /// Begins to wait for what of these keys is not reached. While Kubo is away this peer counts as
+    /// one where the pin failed.
     pub(super) fn wait(
         &mut self,
         waiter: WaiterId,
         goal: Goal,
         deadline: Option<Time>,
         (cids, keys): (Vec<Cid>, BTreeSet<PinKey>),
+        now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         let mut missing = BTreeSet::new();
         for key in keys {
-            if Unsettled::load(&self.store, &key)?.is_some() {
+            let is_reached = match goal {
+                Goal::Pin => self.is_spread(&key, now)?,
+                Goal::Unpin => Unsettled::load(&self.store, &key)?.is_none(),
+            };
+            if !is_reached {
                 missing.insert(key);
             }
-        }
-        let away = self.tracker.breaker.away().filter(|_| goal == Goal::Pin);
-        let first = missing.first().and_then(PinKey::to_cid);
-        if let (Some((_, words)), Some(cid)) = (away, first) {
-            let refusal = Refusal::PinFailed { cid, reason: words.to_owned() };
-            effects.push(waiters::refused(waiter, refusal));
-            return Ok(());
         }
         let patience = match goal {
             Goal::Pin => Patience::Fails,
             Goal::Unpin => Patience::Suffices,
         };
         self.waiters.add(Wait { waiter, goal, patience, deadline, cids, missing }, effects);
-        Ok(())
+        let away = self.tracker.breaker.away().map(|(_, words)| words.to_owned());
+        match away.filter(|_| goal == Goal::Pin) {
+            Some(words) => self.kubo_away(&words, now, effects),
+            None => Ok(()),
+        }
+    }
+
+    /// A pin is asked for again as it is: what failed or waits has its turn now, here and elsewhere.
+    pub(super) fn pin_again(
+        &mut self,
+        key: &PinKey,
+        pin: &Pin,
+        origin: Origin,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let lacking = Lacking::load(&self.store, key)?.0.into_iter();
+        effects.extend(lacking.map(|peer| Effect::RecoverAt { peer, cid: pin.cid }));
+        let is_ours = pin_row::is_for(pin, &self.config.peer);
+        let is_needed = !is_ours && !self.is_held_by_enough(key, false, now)?;
+        self.work(now, effects, |tracker, work| match (origin, is_ours) {
+            (Origin::Added, true) => tracker.want(work, key, pin, Some(pin), origin),
+            (Origin::Added, false) => tracker.let_go(work, key, pin, is_needed),
+            (Origin::Asked | Origin::Imported | Origin::Replicated, _) => {
+                tracker.recover(work, key).map(|_| ())
+            }
+        })
     }
 
     pub(super) fn recover(

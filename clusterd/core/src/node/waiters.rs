@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::ids::Cid;
+use common::ids::{Cid, PeerId};
 
 use crate::effect::{Answer, Effect, Refusal};
 use crate::input::{Time, WaiterId};
@@ -36,12 +36,20 @@ struct Waiter {
     sum: (u64, u64),
 }
 
+/// A key that somebody waits for.
+#[derive(Debug, Default)]
+struct Awaited {
+    by: BTreeSet<WaiterId>,
+    /// Peers where an attempt to pin failed since the newest of them began to wait.
+    failed: BTreeSet<PeerId>,
+}
+
 /// Everybody who waits, by what they wait for. Nothing of it outlives the process: whoever waited
 /// asks again.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     waiters: BTreeMap<WaiterId, Waiter>,
-    by_key: BTreeMap<PinKey, BTreeSet<WaiterId>>,
+    by_key: BTreeMap<PinKey, Awaited>,
     deadlines: BTreeSet<(Time, WaiterId)>,
 }
 
@@ -68,6 +76,29 @@ impl Waiters {
         self.waiters.len() >= WAITERS_MAX
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    /// All that somebody waits for.
+    pub(super) fn keys(&self) -> Vec<PinKey> {
+        self.by_key.keys().cloned().collect()
+    }
+
+    /// Notes that an attempt failed at a peer; all where one did. `None` when nobody waits.
+    pub(super) fn failed(&mut self, key: &PinKey, peer: PeerId) -> Option<BTreeSet<PeerId>> {
+        let awaited = self.by_key.get_mut(key)?;
+        awaited.failed.insert(peer);
+        Some(awaited.failed.clone())
+    }
+
+    /// A peer holds it now, whatever failed there before.
+    pub(super) fn recovered(&mut self, key: &PinKey, peer: &PeerId) {
+        if let Some(awaited) = self.by_key.get_mut(key) {
+            awaited.failed.remove(peer);
+        }
+    }
+
     pub(super) fn is_awaited(&self, key: &PinKey) -> bool {
         self.by_key.contains_key(key)
     }
@@ -80,7 +111,9 @@ impl Waiters {
             return;
         }
         for key in &missing {
-            self.by_key.entry(key.clone()).or_default().insert(waiter);
+            let awaited = self.by_key.entry(key.clone()).or_default();
+            awaited.by.insert(waiter);
+            awaited.failed.clear();
         }
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, waiter));
@@ -106,57 +139,48 @@ impl Waiters {
     }
 
     fn forget(&mut self, key: &PinKey, id: WaiterId) {
-        if let Some(ids) = self.by_key.get_mut(key) {
-            ids.remove(&id);
-            if ids.is_empty() {
+        if let Some(awaited) = self.by_key.get_mut(key) {
+            awaited.by.remove(&id);
+            if awaited.by.is_empty() {
                 self.by_key.remove(key);
             }
         }
     }
 
     fn of(&self, key: &PinKey) -> Vec<WaiterId> {
-        self.by_key.get(key).into_iter().flatten().copied().collect()
+        self.by_key.get(key).into_iter().flat_map(|awaited| &awaited.by).copied().collect()
     }
 
-    /// Tells everybody whom an outcome concerns.
+    /// Tells everybody who waits for a pin how far it is, or that it is gone.
     pub(super) fn tell(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
         match outcome {
-            Outcome::Settled(key, goal) => self.settled(&key, goal, effects),
             Outcome::Progress(key, progress) => self.progress(&key, progress, effects),
-            Outcome::Failed(key, reason) => {
-                let Some(cid) = key.to_cid() else { return };
-                self.refuse(&key, &Refusal::PinFailed { cid, reason }, effects);
-            }
             Outcome::Withdrawn(key) => {
                 let Some(cid) = key.to_cid() else { return };
                 self.refuse(&key, &Refusal::Withdrawn(cid), effects);
             }
-            Outcome::Away(reason) => {
-                let pins = self.waiters.iter().filter(|(_, waiter)| waiter.goal == Goal::Pin);
-                for id in pins.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    self.away(id, &reason, effects);
-                }
-            }
+            Outcome::Settled(..) | Outcome::Failed(..) | Outcome::Away(_) => {}
         }
     }
 
-    /// Ends a wait for pins, as Kubo is away.
-    fn away(&mut self, id: WaiterId, reason: &str, effects: &mut Vec<Effect>) {
-        let Some(waiter) = self.take(id) else { return };
-        let Some(cid) = waiter.missing.first().and_then(PinKey::to_cid) else {
-            return;
-        };
-        let reason = reason.to_owned();
-        effects.push(refused(id, Refusal::PinFailed { cid, reason }));
-    }
-
-    fn settled(&mut self, key: &PinKey, goal: Goal, effects: &mut Vec<Effect>) {
+    /// A goal is reached here; `everywhere`: and by as many others as must.
+    pub(super) fn settled(
+        &mut self,
+        key: &PinKey,
+        goal: Goal,
+        everywhere: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         for id in self.of(key) {
             let Some(waiter) = self.waiters.get_mut(&id) else {
                 continue;
             };
             // Who waits for an unpin is content when the pin was asked for again meanwhile.
-            if waiter.goal != goal && goal == Goal::Unpin {
+            let is_reached = match waiter.goal {
+                Goal::Unpin => true,
+                Goal::Pin => goal == Goal::Pin && everywhere,
+            };
+            if !is_reached {
                 continue;
             }
             waiter.missing.remove(key);
@@ -168,7 +192,7 @@ impl Waiters {
         }
     }
 
-    fn refuse(&mut self, key: &PinKey, refusal: &Refusal, effects: &mut Vec<Effect>) {
+    pub(super) fn refuse(&mut self, key: &PinKey, refusal: &Refusal, effects: &mut Vec<Effect>) {
         for id in self.of(key) {
             let waits_for_pin =
                 self.waiters.get(&id).is_some_and(|waiter| waiter.goal == Goal::Pin);
@@ -183,11 +207,13 @@ impl Waiters {
             let Some(waiter) = self.waiters.get_mut(&id) else {
                 continue;
             };
-            let old = waiter.progress.insert(key.clone(), new).unwrap_or_default();
+            let most = waiter.progress.entry(key.clone()).or_default();
             let sum = &mut waiter.sum;
-            // A further attempt may begin lower; the sum that a client sees does not fall.
-            sum.0 += new.0.saturating_sub(old.0);
-            sum.1 += new.1.saturating_sub(old.1);
+            // Of several peers that fetch it the furthest counts. A further attempt may begin lower;
+            // the sum that a client sees does not fall.
+            sum.0 += new.0.saturating_sub(most.0);
+            sum.1 += new.1.saturating_sub(most.1);
+            *most = (most.0.max(new.0), most.1.max(new.1));
             if waiter.goal == Goal::Pin {
                 effects.push(answer(id, Answer::Progress { nodes: sum.0, bytes: sum.1 }));
             }

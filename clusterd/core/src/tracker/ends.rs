@@ -7,6 +7,7 @@ use super::{Outcome, Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{IpfsFailure, OpId};
 use crate::pinset::key::PinKey;
+use crate::spread::News;
 use crate::store::{Store, StoreError};
 
 impl Tracker {
@@ -147,8 +148,11 @@ impl Tracker {
         op: OpId,
         progress: (u64, u64),
     ) {
-        if let Some(running) = self.ops.progress(op, progress, work.now) {
-            work.outcomes.push(Outcome::Progress(running.key.clone(), progress));
+        let key = self.ops.progress(op, progress, work.now).map(|running| running.key.clone());
+        if let Some(key) = key {
+            let (nodes, bytes) = progress;
+            Self::report(work, &key, News::Progress { nodes, bytes });
+            work.outcomes.push(Outcome::Progress(key, progress));
         }
     }
 }

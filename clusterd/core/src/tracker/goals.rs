@@ -7,6 +7,7 @@ use super::{Outcome, Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{OpId, Time};
 use crate::pinset::key::PinKey;
+use crate::spread::{News, PeerState};
 use crate::store::{Store, StoreError};
 
 /// Most wishes kept; further pins go with Kubo's defaults.
@@ -125,13 +126,16 @@ impl Tracker {
         key: &PinKey,
         unsettled: Option<&Unsettled>,
     ) -> Result<(), StoreError> {
-        if let Some(unsettled) = unsettled {
-            self.write(work, key, Some(unsettled), None);
-            if unsettled.frees_source
-                && let Some(record) = work.pinset.pin(work.store, key)?
-            {
-                self.free_source(work, &record)?;
+        match unsettled {
+            Some(unsettled) => {
+                self.write(work, key, Some(unsettled), None);
+                if unsettled.frees_source
+                    && let Some(record) = work.pinset.pin(work.store, key)?
+                {
+                    self.free_source(work, &record)?;
+                }
             }
+            None => Self::report(work, key, News::State(PeerState::Held)),
         }
         work.outcomes.push(Outcome::Settled(key.clone(), Goal::Pin));
         Ok(())

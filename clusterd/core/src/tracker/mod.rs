@@ -19,8 +19,10 @@ use crate::config::NodeConfig;
 use crate::counts::Counts;
 use crate::effect::Effect;
 use crate::input::Time;
+use crate::mutant::{self, Mutant};
 use crate::pinset::Pinset;
 use crate::pinset::key::PinKey;
+use crate::spread::{News, PeerState, Report};
 use crate::store::{Space, Store};
 use audit::Audit;
 use breaker::Breaker;
@@ -138,6 +140,25 @@ impl Tracker {
             self.enqueue(place, new);
         }
         work.counts.change(old.map(Unsettled::status), new.map(Unsettled::status));
+        let was_pin = old.is_none_or(|old| old.goal == Goal::Pin);
+        let before = PeerState::of_unsettled(old);
+        match PeerState::of_unsettled(new) {
+            Some(PeerState::Held) if !was_pin => {}
+            Some(state) if before.as_ref() != Some(&state) => {
+                Self::report(work, key, News::State(state))
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Tells those who listen.
+    pub(crate) fn report<S>(work: &mut Work<'_, S>, key: &PinKey, news: News) {
+        if mutant::is(Mutant::HeldUntold) && news == News::State(PeerState::Held) {
+            return;
+        }
+        if let Some(cid) = key.to_cid() {
+            work.effects.push(Effect::Report(Report { cid, news }));
+        }
     }
 
     /// Lets a stored place have its turn again, or for the first time.

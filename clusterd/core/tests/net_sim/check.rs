@@ -7,6 +7,7 @@ use clusterd_core::pinset::key::PinKey;
 use clusterd_core::pinset::pin_row::{self, PinRow};
 use clusterd_core::pinset::record::decode_pin;
 use clusterd_core::pinset::set::block_bytes;
+use clusterd_core::spread::Lacking;
 use clusterd_core::store::{Space, Store};
 use common::ids::Cid;
 use common::pin::Pin;
@@ -94,6 +95,11 @@ impl World {
         let pins = self.pins(at);
         assert_eq!(node.counts().pins, pins.len() as u64, "counts of peer {at}");
         assert_eq!(node.counts().unsettled(), 0, "unsettled at peer {at}");
+        let lacking = node.store().rows(Space::Spread);
+        if let Some((key, row)) = lacking.into_iter().next() {
+            let pin = pins.get(&PinKey::from_stored(key).to_cid().unwrap());
+            panic!("peer {at} does not know that {:?} hold {pin:?}", Lacking::decode(&row));
+        }
         let ours: BTreeMap<Cid, String> = pins
             .into_iter()
             .filter(|(_, pin)| pin_row::is_for(pin, &peer.config.peer))

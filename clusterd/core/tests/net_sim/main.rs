@@ -15,6 +15,7 @@ mod follow;
 #[path = "../sim/kubo.rs"]
 mod kubo;
 mod liar;
+mod listen;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod net;
@@ -24,5 +25,6 @@ mod process;
 mod report;
 mod run;
 mod second_root;
+mod spread;
 mod told;
 mod world;

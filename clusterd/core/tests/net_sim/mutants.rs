@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use clusterd_core::mutant::{self, Mutant};
 
 use crate::run::small_world;
-use crate::second_root;
+use crate::{second_root, spread};
 
 /// Worlds in which a mistake must show. All mistakes but few show in the first ones.
 const WORLDS: u64 = 200;
 
-const ALL: [Mutant; 18] = [
+const ALL: [Mutant; 22] = [
     Mutant::TombstonesIgnored,
     Mutant::ElementsFirst,
     Mutant::TieTurnedRound,
@@ -29,18 +29,35 @@ const ALL: [Mutant; 18] = [
     Mutant::DeltaLeftOpen,
     Mutant::PinUncounted,
     Mutant::OwnChangesGivenUp,
+    Mutant::AnyHolderSuffices,
+    Mutant::LossIgnored,
+    Mutant::HeldUntold,
+    Mutant::SpreadForgotten,
 ];
 
 /// The first world that finds the mistake, and how it shows.
 fn find(mutant: Mutant) -> Option<(String, String)> {
     mutant::set(Some(mutant));
-    let found = if mutant == Mutant::OwnChangesGivenUp {
-        // Which of two values wins is no matter of agreement; a told story says which it must be.
-        fails(second_root::own_changes_win).map(|how| ("second root".to_owned(), how))
-    } else {
-        (1..=WORLDS).find_map(|seed| {
+    // What is a matter of agreement shows in any world; for these a told story says what must be.
+    let story: Option<(&str, fn())> = match mutant {
+        Mutant::OwnChangesGivenUp => Some(("second root", second_root::own_changes_win)),
+        Mutant::AnyHolderSuffices => {
+            Some(("too few", spread::a_pin_is_done_when_its_minimum_holds_it))
+        }
+        Mutant::LossIgnored => {
+            Some(("loss", spread::what_a_holder_lost_is_not_pinned_until_it_has_it_again))
+        }
+        Mutant::HeldUntold => Some(("told", spread::what_is_held_is_told_within_a_second)),
+        Mutant::SpreadForgotten => {
+            Some(("change", spread::a_new_name_does_not_make_a_missing_pin_held))
+        }
+        _ => None,
+    };
+    let found = match story {
+        Some((name, story)) => fails(story).map(|how| (name.to_owned(), how)),
+        None => (1..=WORLDS).find_map(|seed| {
             fails(|| drop(small_world(seed))).map(|how| (format!("SIM_SEED={seed}"), how))
-        })
+        }),
     };
     mutant::set(None);
     found

@@ -38,7 +38,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, peer: usize, wait: u64, input: Input) {
+    pub(crate) fn tell(&mut self, peer: usize, wait: u64, input: Input) {
         let (epoch, input) = (self.peers[peer].epoch, Box::new(input));
         self.after(wait, Event::Input { peer, epoch, input });
     }
@@ -148,6 +148,7 @@ impl World {
                 let groups = (0..self.peers.len()).map(|_| self.chance.below(parts)).collect();
                 self.groups = groups;
                 self.meet(at);
+                self.listen();
             }
             1 if self.climate.has_full_disks => {
                 if let Some(node) = &self.peers[at].node {
@@ -181,6 +182,7 @@ impl World {
             }
             self.start(at);
         }
+        self.listen();
         for at in 0..self.peers.len() {
             self.tell(at, 10, Input::PeerCame);
         }

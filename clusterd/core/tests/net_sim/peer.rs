@@ -41,6 +41,8 @@ pub(crate) struct Peer {
     pub(crate) held: Vec<Effect>,
     pub(crate) wake_at: Option<Time>,
     pub(crate) commit_at: Option<Time>,
+    /// When others are asked next, and after what wait.
+    pub(crate) ask: Option<(Time, u64)>,
     pub(crate) open: BTreeMap<WaiterId, Asked>,
     /// Commits that had something to write.
     pub(crate) commits: u64,
@@ -63,6 +65,7 @@ impl Peer {
             held: Vec::new(),
             wake_at: None,
             commit_at: None,
+            ask: None,
             open: BTreeMap::new(),
             commits: 0,
         }
@@ -83,6 +86,7 @@ impl Peer {
         self.epoch += 1;
         self.break_off();
         self.wake_at = None;
+        self.ask = None;
     }
 
     /// Kubo's calls end, and nobody waits any more.

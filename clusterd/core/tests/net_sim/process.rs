@@ -17,13 +17,18 @@ impl World {
         self.release(at, effects);
         if self.peers[at].node.is_some() {
             self.plan_wake(at);
+            if self.is_introduced {
+                self.introduce(at);
+            }
             self.meet(at);
+            self.listen();
         }
     }
 
     pub(crate) fn crash(&mut self, at: usize, fault: Fault) {
         self.report.count(fault);
         self.peers[at].stop();
+        self.listening.retain(|(listener, of)| *listener != at && *of != at);
         let down = if self.roll(2) { 0 } else { self.chance.below(20_000) };
         self.after(down, Event::Start { peer: at });
     }
@@ -120,6 +125,10 @@ impl World {
             }
             Effect::FetchBlock { id } => self.fetch(peer, id),
             Effect::Broadcast { heads } => self.gossip(peer, &heads),
+            Effect::Report(_)
+            | Effect::AskOthers
+            | Effect::ListenAnew
+            | Effect::RecoverAt { .. } => self.happen_elsewhere(peer, effect),
         }
     }
 
@@ -131,14 +140,13 @@ impl World {
         let asked = self.peers[at].open.remove(&waiter);
         let Asked { number, pins, .. } = asked.expect("a waiter got a second final answer");
         let is_accepted = match answer {
-            Answer::Done { .. } | Answer::Imported { .. } => true,
+            Answer::Done { .. } | Answer::Imported { .. } | Answer::Recovering { .. } => true,
             Answer::Refused(Refusal::PinFailed { .. } | Refusal::DeadlineExceeded) => true,
             Answer::Refused(_) => false,
             other @ (Answer::Progress { .. }
             | Answer::Status { .. }
             | Answer::Operations { .. }
-            | Answer::History { .. }
-            | Answer::Recovering { .. }) => panic!("{other:?}"),
+            | Answer::History { .. }) => panic!("{other:?}"),
         };
         if is_accepted {
             for cid in pins {

@@ -46,6 +46,7 @@ impl World {
     pub(crate) fn join(&mut self) {
         self.groups.fill(0);
         (0..self.peers.len()).for_each(|at| self.meet(at));
+        self.listen();
     }
 
     /// The name of a pin at a peer, if it is there.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use clusterd_core::effect::Answer;
 use clusterd_core::input::{Input, OpId, Time, WaiterId};
 use clusterd_core::pinset::codec::BlockId;
-use clusterd_core::store::{Space, Store};
 use common::ids::Cid;
 
 use crate::chance::Chance;
@@ -46,6 +45,11 @@ pub(crate) enum Event {
         epoch: u64,
     },
     Audit {
+        peer: usize,
+        epoch: u64,
+    },
+    /// Others are asked about what is not known of their pins.
+    Ask {
         peer: usize,
         epoch: u64,
     },
@@ -103,6 +107,10 @@ pub(crate) struct World {
     pub(crate) peers: Vec<Peer>,
     /// Peers with the same number reach each other.
     pub(crate) groups: Vec<u64>,
+    /// Who listens to whom.
+    pub(crate) listening: BTreeSet<(usize, usize)>,
+    /// Whether all know each other as members from the start.
+    pub(crate) is_introduced: bool,
     /// Blocks that liars made.
     pub(crate) forged: BTreeMap<BlockId, Vec<u8>>,
     pub(crate) report: Report,
@@ -127,6 +135,7 @@ impl World {
         let size = size.unwrap_or_else(|| usize::try_from(3 + chance.below(4)).unwrap());
         let mut world = Self::made(chance, climate, size);
         world.acts_left = acts;
+        world.is_introduced = true;
         for peer in 0..size {
             // Some come late, and find a history.
             let late = if world.roll(4) { world.chance.below(60_000) } else { 0 };
@@ -161,6 +170,8 @@ impl World {
             is_calm: false,
             peers,
             groups: vec![0; size],
+            listening: BTreeSet::new(),
+            is_introduced: false,
             forged: BTreeMap::new(),
             report,
             requests: 0,
@@ -263,6 +274,7 @@ impl World {
                     }
                 }
             }
+            Event::Ask { peer, epoch } if self.is_current(peer, epoch) => self.ask_others(peer),
             Event::Start { peer } => self.start(peer),
             Event::Act => self.act(),
             Event::Trouble => self.trouble(),
@@ -272,29 +284,8 @@ impl World {
             | Event::Fetch { .. }
             | Event::Kubo { .. }
             | Event::Probe { .. }
-            | Event::Audit { .. } => {}
+            | Event::Audit { .. }
+            | Event::Ask { .. } => {}
         }
-    }
-
-    /// Ids of all blocks that a peer has on its disk.
-    pub(crate) fn blocks_of(&self, at: usize) -> BTreeSet<BlockId> {
-        let node = self.peers[at].node.as_ref().unwrap();
-        let rows = node.store().rows(Space::Blocks).into_iter();
-        rows.map(|(digest, _)| BlockId::from_digest(&digest).unwrap()).collect()
-    }
-
-    /// A block as it is durable at a peer.
-    pub(crate) fn durable(&self, at: usize, id: &BlockId) -> Option<Vec<u8>> {
-        let store = self.peers[at].node.as_ref()?.store();
-        // Copying a whole store to look behind its open batch is dear.
-        if !store.has(Space::Blocks, id.digest()).unwrap() {
-            return None;
-        }
-        if !store.is_dirty() {
-            return clusterd_core::pinset::set::block_bytes(store, id).unwrap();
-        }
-        let mut durable = store.clone();
-        durable.rollback();
-        clusterd_core::pinset::set::block_bytes(&durable, id).unwrap()
     }
 }

@@ -48,7 +48,13 @@ impl Kubo {
             }
             Effect::IpfsProbe => self.probes += 1,
             Effect::IpfsAudit => self.audits += 1,
-            Effect::Answer { .. } | Effect::FetchBlock { .. } | Effect::Broadcast { .. } => {}
+            Effect::Answer { .. }
+            | Effect::FetchBlock { .. }
+            | Effect::Broadcast { .. }
+            | Effect::Report(_)
+            | Effect::AskOthers
+            | Effect::ListenAnew
+            | Effect::RecoverAt { .. } => {}
         }
     }
 

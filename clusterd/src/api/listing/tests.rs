@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use clusterd_core::snapshot::Visitor;
-use clusterd_core::store::StoreError;
+use clusterd_core::store::{Entry, Space, StoreError};
 use http_body_util::BodyExt;
 
 use super::*;
@@ -22,7 +22,8 @@ impl Snapshot for Rows {
         }
         for number in first..self.count {
             let key = number.to_be_bytes();
-            if visitor(Row { key: &key, pin: Some(b""), unsettled: None }).is_break() {
+            if visitor(Row { key: &key, pin: Some(b""), unsettled: None, spread: None }).is_break()
+            {
                 break;
             }
         }
@@ -31,6 +32,10 @@ impl Snapshot for Rows {
 
     fn look(&self, _: &[u8], _: &mut dyn FnMut(Row<'_>)) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn rows(&self, _: Space, _: Option<&[u8]>, _: usize) -> Result<Vec<Entry>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -12,7 +12,7 @@ use common::ids::Cid;
 use common::kubo::text::push_json;
 use common::pin::PinMode;
 
-use super::super::listing::{self, End, is_pinned};
+use super::super::listing::{self, End};
 use super::super::reply::{Answered, Gone, Lines, stream};
 use super::super::room::Room;
 use super::{Deadline, decode, resolve_all};
@@ -21,10 +21,10 @@ pub(in super::super) async fn pin_ls(
     State(room): State<Arc<Room>>,
     Query(query): Query<PinLs>,
 ) -> Answered {
-    let peer = room.me.peer.encode();
+    let viewer = room.viewer();
     let after = query.after.as_deref().map(key_of).transpose()?;
     let write = move |row: Row<'_>, lines: &mut Vec<u8>| {
-        if let Some(pin) = is_pinned(row, &peer) {
+        if let Some(pin) = viewer.pinned(row) {
             let mode = pin.mode();
             if query.mode.is_none_or(|wanted| wanted == mode) {
                 push_line(row.key, mode, pin.name(), query.name.as_deref(), lines);
@@ -122,8 +122,8 @@ async fn look_up(
 
 /// Mode and name of a pin that is held.
 async fn held(room: &Room, cid: &Cid) -> Result<Option<(PinMode, String)>, ApiError> {
-    let peer = room.me.peer.encode();
+    let viewer = room.viewer();
     let read =
-        move |row: Row<'_>| is_pinned(row, &peer).map(|pin| (pin.mode(), pin.name().to_owned()));
+        move |row: Row<'_>| viewer.pinned(row).map(|pin| (pin.mode(), pin.name().to_owned()));
     room.look(cid, read).await
 }

@@ -102,6 +102,12 @@ methods! {
     ConsensusRmPeer = "Consensus" "RmPeer" Unary Trusted;
     /// Ours: the newest blocks of the replicated history, [`Heads`](super::types::Heads) out.
     CompositeHeads = "Composite" "Heads" Unary Trusted;
+    /// Ours: how pins stand at the peer: [`Asked`](super::types::Asked) in,
+    /// [`Reports`](super::types::Reports) out.
+    CompositeStates = "Composite" "States" Unary Trusted;
+    /// Ours: what is new of the peer's pins, beginning with all that it shall hold and does not:
+    /// [`Reports`](super::types::Reports) out without end, empty ones as signs of life.
+    CompositeWatch = "Composite" "Watch" Streaming Trusted;
 }
 
 /// Methods that Go peers have for themselves alone; it is refused to call them.

@@ -10,7 +10,7 @@ use common::pin::Pin;
 use common::status::StatusFilter;
 
 use super::items::{Items, Refusal};
-use super::types::{BlockPut, Heads, IpfsRepoStat, PeerPin};
+use super::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
 
 /// An answer that is on its way. It is dropped when the caller goes away.
 pub type Soon<'a, T> = Pinned<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -70,4 +70,10 @@ pub trait Peer: Send + Sync {
 
     /// The newest blocks of our history.
     fn heads(&self) -> Soon<'_, Heads>;
+
+    /// How pins stand here.
+    fn states(&self, asked: Asked) -> Soon<'_, Reports>;
+
+    /// What is new of our pins, beginning with all that we shall hold and do not. Never ends well.
+    fn watch(&self) -> Items<Reports>;
 }

@@ -8,7 +8,9 @@ mod identity;
 mod pin;
 mod pin_info;
 mod repo;
+mod report;
 
 pub use block::{BlockPut, Heads};
 pub use pin_info::PeerPin;
 pub use repo::IpfsRepoStat;
+pub use report::{Asked, Reports, TOGETHER_MAX};

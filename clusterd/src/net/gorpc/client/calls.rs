@@ -7,7 +7,7 @@ use common::pin::Pin;
 use common::status::StatusFilter;
 
 use super::super::methods::Method;
-use super::super::types::{Heads, IpfsRepoStat, PeerPin};
+use super::super::types::{Asked, Heads, IpfsRepoStat, PeerPin, Reports};
 use super::{Answers, RpcError, Stream, Upload, unary};
 
 /// Who the peer is.
@@ -141,4 +141,20 @@ pub async fn peer_remove(stream: impl Stream, leaving: &PeerId) -> Result<(), Rp
 /// [`RpcError`].
 pub async fn heads(stream: impl Stream) -> Result<Heads, RpcError> {
     unary(stream, Method::CompositeHeads, &()).await
+}
+
+/// How pins stand at the peer. Go peers lack this.
+///
+/// # Errors
+/// [`RpcError`].
+pub async fn states(stream: impl Stream, asked: &Asked) -> Result<Reports, RpcError> {
+    unary(stream, Method::CompositeStates, asked).await
+}
+
+/// What is new of the peer's pins, until the connection ends. Go peers lack this.
+///
+/// # Errors
+/// [`RpcError`].
+pub async fn watch<S: Stream>(stream: S) -> Result<Answers<S, Reports>, RpcError> {
+    Answers::of::<()>(stream, Method::CompositeWatch, None).await
 }

@@ -7,6 +7,7 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 
 use super::super::methods::Method;
 use super::super::peer::{Peer, Soon};
+use super::super::types::Asked;
 use super::Broken;
 use super::call::Call;
 
@@ -43,6 +44,8 @@ where
         // Members are those that ping; Go does nothing either.
         Method::ConsensusAddPeer => call.unary(|_: PeerId| done(())).await,
         Method::CompositeHeads => call.unary(|()| peer.heads()).await,
+        Method::CompositeStates => call.unary(|asked: Asked| peer.states(asked)).await,
+        Method::CompositeWatch => call.items(peer.watch()).await,
     }
 }
 

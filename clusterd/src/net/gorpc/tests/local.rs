@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use clusterd_core::spread::{News, PeerState, Report};
 use common::api::peers::{IdInfo, IpfsInfo, VersionInfo};
 use common::api::pins::PinInfo;
 use common::api::repo::{RepoGc, RepoGcKey};
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 
 use super::super::items::{Items, Refusal, items};
 use super::super::peer::{Peer, Soon};
-use super::super::types::{BlockPut, Heads, IpfsRepoStat, PeerPin};
+use super::super::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
 
 /// A raw CID that ends in a number.
 pub(super) fn cid(number: u32) -> Cid {
@@ -250,5 +251,26 @@ impl Peer for Local {
     fn heads(&self) -> Soon<'_, Heads> {
         let heads = [&b"one"[..], b"two"].map(clusterd_core::pinset::codec::BlockId::of);
         now(Heads(heads.to_vec()))
+    }
+
+    fn states(&self, asked: Asked) -> Soon<'_, Reports> {
+        self.note(format!("states of {}", asked.0.len()));
+        let held = |cid| Report { cid, news: News::State(PeerState::Held) };
+        now(Reports(asked.0.into_iter().map(held).collect()))
+    }
+
+    fn watch(&self) -> Items<Reports> {
+        let (feed, list) = items(2);
+        let running = self.run();
+        tokio::spawn(async move {
+            let _running = running;
+            let lost = PeerState::Missing { lost: true, error: Some("no space".to_owned()) };
+            let lost = Report { cid: cid(1), news: News::State(lost) };
+            let progress = Report { cid: cid(2), news: News::Progress { nodes: 3, bytes: 400 } };
+            let first = feed.send(Reports(vec![lost, progress])).await;
+            first.unwrap();
+            std::future::pending::<()>().await;
+        });
+        list
     }
 }

@@ -1,0 +1,170 @@
+//! Peers that want to know how this peer's pins stand: each gets all that is not as wanted, then
+//! what is new.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clusterd_core::pinset::key::PinKey;
+use clusterd_core::snapshot::Snapshot;
+use clusterd_core::spread::{News, PeerState, Report};
+use clusterd_core::store::{Space, StoreError};
+use clusterd_core::tracker::phase::Unsettled;
+use common::ids::PeerId;
+use tokio::sync::mpsc;
+
+use crate::net::gorpc::items::{Feed, Items, Refusal, items};
+use crate::net::gorpc::types::{Asked, Reports, TOGETHER_MAX};
+
+/// Peers that watch at a time; more are refused.
+const WATCHERS_MAX: usize = 256;
+
+/// News that wait for one watcher. One that is further behind is cut off, and begins anew.
+const NEWS_WAITING_MAX: usize = 20_000;
+
+/// Parts of a list that wait to be written.
+const PARTS_WAITING_MAX: usize = 4;
+
+/// A watcher hears something so often, also when nothing is new.
+pub(super) const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(15);
+
+/// Who watches this peer. Clones share it.
+#[derive(Clone)]
+pub struct Watchers {
+    own: PeerId,
+    snapshot: Arc<dyn Snapshot>,
+    queues: Arc<Mutex<Queues>>,
+}
+
+#[derive(Default)]
+struct Queues {
+    open: HashMap<u64, mpsc::Sender<Report>>,
+    next: u64,
+}
+
+impl Watchers {
+    /// Nobody yet; states are read from `snapshot`.
+    #[must_use]
+    pub fn new(own: PeerId, snapshot: Arc<dyn Snapshot>) -> Self {
+        Self { own, snapshot, queues: Arc::default() }
+    }
+
+    /// Tells everybody who watches. Does not wait: whoever is too far behind is cut off.
+    pub fn publish(&self, report: &Report) {
+        self.queues().open.retain(|_, queue| queue.try_send(report.clone()).is_ok());
+    }
+
+    /// A list for one watcher.
+    #[must_use]
+    pub fn watch(&self) -> Items<Reports> {
+        let (feed, list) = items(PARTS_WAITING_MAX);
+        let (queue, news) = mpsc::channel(NEWS_WAITING_MAX);
+        let watchers = self.clone();
+        // Before anything is read: what changes meanwhile is told behind it.
+        let Some(number) = self.register(queue) else {
+            tokio::spawn(feed.fail(Refusal("too many peers watch this one".to_owned())));
+            return list;
+        };
+        tokio::spawn(async move {
+            watchers.serve(&feed, news).await;
+            watchers.queues().open.remove(&number);
+            drop(feed);
+        });
+        list
+    }
+
+    fn register(&self, queue: mpsc::Sender<Report>) -> Option<u64> {
+        let mut queues = self.queues();
+        if queues.open.len() >= WATCHERS_MAX {
+            return None;
+        }
+        queues.next += 1;
+        let number = queues.next;
+        queues.open.insert(number, queue);
+        Some(number)
+    }
+
+    /// Ends when nobody reads any more, when the store fails, or when the reader is too slow.
+    async fn serve(&self, feed: &Feed<Reports>, mut news: mpsc::Receiver<Report>) {
+        let mut after = None;
+        loop {
+            let (reports, last) = match self.unsettled(after).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read what is to be told to a peer");
+                    return;
+                }
+            };
+            if feed.send(Reports(reports)).await.is_err() {
+                return;
+            }
+            match last {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        loop {
+            let mut batch = Vec::new();
+            let came = news.recv_many(&mut batch, TOGETHER_MAX);
+            if tokio::time::timeout(SIGN_OF_LIFE_EVERY, came).await == Ok(0) {
+                return;
+            }
+            if feed.send(Reports(batch)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A part of what this peer shall hold and does not, and where the next begins.
+    async fn unsettled(
+        &self,
+        after: Option<Vec<u8>>,
+    ) -> Result<(Vec<Report>, Option<Vec<u8>>), StoreError> {
+        let snapshot = Arc::clone(&self.snapshot);
+        read(move || {
+            let rows = snapshot.rows(Space::Unsettled, after.as_deref(), TOGETHER_MAX)?;
+            let last = rows.last().filter(|_| rows.len() == TOGETHER_MAX);
+            let last = last.map(|(key, _)| key.clone());
+            let report = |(key, row): (Vec<u8>, Vec<u8>)| {
+                let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row)?))?;
+                Some(Report { cid: PinKey::from_stored(key).to_cid()?, news: News::State(state) })
+            };
+            Ok((rows.into_iter().filter_map(report).collect(), last))
+        })
+        .await
+    }
+
+    /// How pins stand here.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn states(&self, asked: Asked) -> Result<Reports, StoreError> {
+        let (snapshot, own) = (Arc::clone(&self.snapshot), self.own.encode());
+        read(move || {
+            let mut reports = Vec::with_capacity(asked.0.len());
+            for cid in asked.0 {
+                let mut state = PeerState::Unknown;
+                snapshot.look(PinKey::from_cid(&cid).as_bytes(), &mut |row| {
+                    state = PeerState::of_row(row, &own);
+                })?;
+                reports.push(Report { cid, news: News::State(state) });
+            }
+            Ok(Reports(reports))
+        })
+        .await
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads away from the threads that serve connections.
+pub(super) async fn read<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(read).await;
+    done.unwrap_or_else(|_| {
+        Err(StoreError::Damaged { what: "a row: its reader failed".to_owned() })
+    })
+}
