@@ -38,6 +38,7 @@ mod replication {
     mod partition;
     mod peers;
     mod seen;
+    mod spread;
     mod work;
 }
 

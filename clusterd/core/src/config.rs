@@ -10,6 +10,8 @@ pub struct NodeConfig {
     pub peer: PeerId,
     /// What a pin gets that asks for nothing else.
     pub replication: Replication,
+    /// Whether other peers are known, of which this one has only to hear after its start.
+    pub expects_others: bool,
     /// Metrics that a peer must have to be given pins, in the order in which they decide.
     pub allocate_by: Vec<String>,
     /// Most pins that Kubo is made to fetch at once; those that stand still do not count.
@@ -35,6 +37,7 @@ impl NodeConfig {
         Self {
             peer,
             replication: Replication::Everywhere,
+            expects_others: false,
             // Source: the default of Go's balanced allocator.
             allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
             // Go's number; 10 to 20 are what its operators found to work.

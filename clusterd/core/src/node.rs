@@ -1,6 +1,7 @@
 //! One peer: takes what happens, changes its store, says what to do.
 
 mod batch;
+mod early;
 mod expiry;
 mod format;
 mod import;
@@ -34,6 +35,7 @@ use crate::tracker::phase::Lane;
 use crate::tracker::queue::LaneFront;
 use crate::tracker::{Tracker, Work};
 use batch::Batch;
+use early::Early;
 pub use format::FORMAT;
 use rebroadcast::Rebroadcast;
 use requests::Requests;
@@ -63,8 +65,10 @@ pub struct Node<S> {
     /// The members when those who wait were last looked after.
     counted: BTreeSet<PeerId>,
     batch: Batch,
+    started: Time,
     /// The newest time seen.
     now: Time,
+    early: Vec<Early>,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
 }
@@ -95,7 +99,9 @@ impl<S: Store> Node<S> {
             members: Members::new(config.peer),
             counted: BTreeSet::new(),
             batch: Batch::default(),
+            started: now,
             now,
+            early: Vec::new(),
             old_pins: 0,
             config,
             store,
@@ -114,7 +120,11 @@ impl<S: Store> Node<S> {
         self.now = self.now.max(now);
         let mut effects = Vec::new();
         let is_client = is_of_client(&input);
+        let is_heard = matches!(input, Input::Metric(_));
         self.take(input, now, &mut effects)?;
+        if is_heard || self.early_due().is_some_and(|due| due <= now) {
+            self.retry_early(now, &mut effects)?;
+        }
         self.expire_pins(now, &mut effects)?;
         let awaited = &self.waiters;
         let mut outcomes = Vec::new();
@@ -174,6 +184,7 @@ impl<S: Store> Node<S> {
         self.saved_counts = self.counts;
         self.tracker.reset(&self.config, now);
         self.waiters = Waiters::default();
+        self.early.clear();
         self.requests = Requests::load(&self.store)?;
         self.expiries = LaneFront::new(Lane::Expiry);
         self.walk = Walk::load(&self.store)?;
@@ -187,7 +198,8 @@ impl<S: Store> Node<S> {
     pub fn next_wake(&self) -> Option<Time> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
         let rebroadcast = Some(self.rebroadcast.due());
-        let wakes = [self.tracker.next_wake(), self.waiters.next_deadline(), expiry];
+        let wakes =
+            [self.tracker.next_wake(), self.waiters.next_deadline(), expiry, self.early_due()];
         // Who waits for all members to hold a pin waits no longer for one that fell silent.
         let silence = self.members.next_silence(self.now).filter(|_| !self.waiters.is_empty());
         wakes.into_iter().chain([self.walk.next_wake(), rebroadcast, silence]).flatten().min()

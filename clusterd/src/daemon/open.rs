@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,7 +198,7 @@ fn net_config(config: &Config, identity: &Identity, secret: &ClusterSecret) -> N
         announce: peers.announce.clone(),
         bootstrap: peers.bootstrap.clone(),
         trusted: peers.trusted.clone(),
-        peerstore: config.state.join("peerstore"),
+        peerstore: peerstore(config),
         connections_max: peers.connections_max,
         mdns: peers.mdns,
         dht: peers.dht,
@@ -224,6 +225,7 @@ fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     NodeConfig {
         replication: config.replication,
+        expects_others: expects_others(config),
         allocate_by: config.allocate_by.clone(),
         batch_age: millis(config.pinset.batch_age),
         batch_pins: config.pinset.batch_pins,
@@ -234,4 +236,14 @@ fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
         audit_every: millis(config.tracker.audit_every),
         ..NodeConfig::new(identity.peer)
     }
+}
+
+fn peerstore(config: &Config) -> PathBuf {
+    config.state.join("peerstore")
+}
+
+/// Whether other peers are known from the configuration or from before.
+fn expects_others(config: &Config) -> bool {
+    let is_known = || std::fs::metadata(peerstore(config)).is_ok_and(|file| file.len() > 0);
+    !config.peers.bootstrap.is_empty() || is_known()
 }

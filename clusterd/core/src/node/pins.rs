@@ -7,7 +7,7 @@ use common::pin::{Depth, FastProvide, Pin, PinMode, PinType};
 
 use super::Node;
 use super::requests::{Ending, Past};
-use super::waiters::{answer, refused};
+use super::waiters::answer;
 use crate::allocator::{self, Candidate, Wish};
 use crate::effect::{Answer, Effect, Refusal};
 use crate::input::{PinCall, PinRequest, Time, Until, WaiterId};
@@ -22,6 +22,7 @@ use crate::tracker::phase::Goal;
 const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// [`crate::input::Input::Pin`].
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) waiter: WaiterId,
     pub(super) call: Option<PinCall>,
@@ -47,16 +48,16 @@ struct Planned {
 }
 
 impl<S: Store> Node<S> {
-    pub(super) fn pin(
+    /// Accepts a request and answers it, or begins to wait; gives why it is refused.
+    pub(super) fn try_pin(
         &mut self,
         asked: Asked,
         now: Time,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Refusal>, StoreError> {
         let Asked { waiter, call, pins, until } = asked;
         if self.waiters.is_full() && until != Until::Accepted {
-            effects.push(refused(waiter, Refusal::TooManyWaiters));
-            return Ok(());
+            return Ok(Some(Refusal::TooManyWaiters));
         }
         let cids: Vec<Cid> = pins.iter().map(|request| request.cid).collect();
         let was_done = match call {
@@ -69,10 +70,7 @@ impl<S: Store> Node<S> {
         };
         let Taken { keys, wrote } = match taken {
             Ok(taken) => taken,
-            Err(refusal) => {
-                effects.push(refused(waiter, refusal));
-                return Ok(());
-            }
+            Err(refusal) => return Ok(Some(refusal)),
         };
         // The same pin again writes nothing, not even this.
         if let Some(call) = call.filter(|_| wrote) {
@@ -88,7 +86,7 @@ impl<S: Store> Node<S> {
                 self.wait(waiter, Goal::Pin, deadline, (cids, keys), now, effects)?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Accepts all or, on a refusal, none.

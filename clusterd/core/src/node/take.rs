@@ -43,6 +43,7 @@ impl<S: Store> Node<S> {
             }
             Input::WaiterGone { waiter } => {
                 self.waiters.remove(waiter);
+                self.forget_early(waiter);
                 Ok(())
             }
             Input::IpfsProgress { op, nodes, bytes } => self.work(now, effects, |tracker, work| {

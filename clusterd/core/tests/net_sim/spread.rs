@@ -262,3 +262,41 @@ fn a_pin_that_failed_elsewhere_is_tried_there_again_when_it_is_asked_for_again()
     assert!(is_done(&world, again), "waits for its turn");
     world.check();
 }
+
+/// A peer that has just started and knows of others, of whom it has not heard yet.
+fn just_started() -> World {
+    let mut world = World::quiet(2);
+    for at in 0..2 {
+        world.peers[at].stop();
+        world.peers[at].config.expects_others = true;
+    }
+    (0..2).for_each(|at| world.start(at));
+    world.join();
+    world
+}
+
+#[test]
+fn a_pin_that_comes_before_the_others_were_heard_of_waits_for_them() {
+    let mut world = just_started();
+    let early = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(5000);
+    assert!(!is_done(&world, early) && world.pins(0).is_empty());
+    (0..2).for_each(|at| world.introduce(at));
+    world.pass(10_000);
+    assert!(is_done(&world, early));
+    world.check();
+}
+
+#[test]
+fn a_pin_for_which_there_are_too_few_peers_is_refused_after_a_while_and_later_at_once() {
+    let mut world = just_started();
+    let early = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(19_000);
+    assert!(!world.answers.contains_key(&early));
+    world.pass(2000);
+    assert!(world.refusal(early).contains("not enough peers"));
+    world.pass(20_000);
+    let late = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(1);
+    assert!(world.refusal(late).contains("2 needed, 1 found"));
+}
