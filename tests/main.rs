@@ -34,6 +34,7 @@ mod proxy {
 #[cfg(test)]
 mod replication {
     mod compare;
+    mod loss;
     mod migration;
     mod partition;
     mod peers;

@@ -17,7 +17,7 @@ const MET_MAX: Duration = Duration::from_secs(60);
 const TOLD_MAX: Duration = Duration::from_secs(60);
 
 /// Peers that pin with these factors, whose Kubos are connected and who all know each other.
-fn cluster(rust: usize, go: usize, replication: &str) -> Cluster {
+pub(super) fn cluster_of(rust: usize, go: usize, replication: &str) -> Cluster {
     let clusterd = format!("[pinset]\nrebroadcast_every = \"3s\"\n{replication}");
     let setup = StackSetup { clusterd, ..StackSetup::default() };
     let cluster = Cluster::start_with(rust, go, setup).unwrap();
@@ -34,7 +34,7 @@ fn cluster(rust: usize, go: usize, replication: &str) -> Cluster {
 }
 
 /// How many members a peer counts, itself among them.
-fn members(control: &Client) -> Option<usize> {
+pub(super) fn members(control: &Client) -> Option<usize> {
     let answer = good(control.call("GET", "/id", "").ok()?).ok()?;
     let id: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
     id["cluster_peers"].as_array().map(Vec::len)
@@ -53,7 +53,7 @@ fn holders(cluster: &Cluster, cid: &str) -> usize {
 }
 
 /// Content that this Kubo alone has, without a pin.
-fn content_at(kubo: &Kubo) -> String {
+pub(super) fn content_at(kubo: &Kubo) -> String {
     let words = format!("content {}", Random::from_clock().bits());
     rpc::add(&Client::tcp(kubo.port()), "pin=false&cid-version=1&raw-leaves=true", &words).unwrap()
 }
@@ -77,7 +77,7 @@ fn all_list(cluster: &Cluster, cid: &str) {
 
 #[test]
 fn a_pin_is_answered_when_its_minimum_of_kubos_holds_it() {
-    let cluster = cluster(3, 0, "[replication]\nmin = 2\nmax = 2\n");
+    let cluster = cluster_of(3, 0, "[replication]\nmin = 2\nmax = 2\n");
     for place in 0..3 {
         let cid = content_at(&cluster.rust[(place + 1) % 3].stack.kubo);
         rpc::pin_add(&cluster.rust[place].stack.client(), &[&cid]).unwrap();
@@ -101,7 +101,7 @@ fn a_pin_is_answered_when_its_minimum_of_kubos_holds_it() {
 
 #[test]
 fn a_kubo_that_hangs_keeps_a_pin_from_being_pinned_until_it_is_back() {
-    let cluster = cluster(2, 0, "[replication]\nmin = 2\nmax = 2\n");
+    let cluster = cluster_of(2, 0, "[replication]\nmin = 2\nmax = 2\n");
     let frozen = &cluster.rust[1].stack.kubo;
     let cid = content_at(&cluster.rust[0].stack.kubo);
     frozen.freeze();
@@ -115,7 +115,7 @@ fn a_kubo_that_hangs_keeps_a_pin_from_being_pinned_until_it_is_back() {
 #[test]
 fn what_a_kubo_loses_is_not_listed_until_it_has_it_again() {
     let cluster =
-        cluster(2, 0, "[replication]\nmin = 2\nmax = 2\n[tracker]\naudit_every = \"2s\"\n");
+        cluster_of(2, 0, "[replication]\nmin = 2\nmax = 2\n[tracker]\naudit_every = \"2s\"\n");
     let cid = content_at(&cluster.rust[0].stack.kubo);
     let client = cluster.rust[0].stack.client();
     rpc::pin_add(&client, &[&cid]).unwrap();
@@ -134,7 +134,7 @@ fn what_a_kubo_loses_is_not_listed_until_it_has_it_again() {
 
 #[test]
 fn a_pin_that_a_peer_of_go_shall_hold_waits_for_it_too() {
-    let cluster = cluster(2, 1, "[replication]\nmin = 3\nmax = 3\n");
+    let cluster = cluster_of(2, 1, "[replication]\nmin = 3\nmax = 3\n");
     let cid = content_at(&cluster.rust[0].stack.kubo);
     rpc::pin_add(&cluster.rust[1].stack.client(), &[&cid]).unwrap();
     assert_eq!(holders(&cluster, &cid), 3, "when it is answered");
