@@ -6,5 +6,6 @@ pub mod kubo;
 pub mod network;
 pub mod others;
 pub mod peer;
+mod put_blocks;
 
 pub use kubo::KuboSeam;
