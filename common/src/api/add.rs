@@ -40,7 +40,7 @@ pub enum Format {
 pub struct AddOptions {
     /// Of the pin.
     pub pin: PinOptions,
-    /// This machine shall be among the holders.
+    /// Into this machine's Kubo first, the others fetch it from there: so it is done here whatever is said.
     pub local: bool,
     /// Put a directory around all.
     pub wrap: bool,
