@@ -5,6 +5,15 @@
 #[cfg(test)]
 mod harness_works;
 
+/// Adding to chosen peers: through our control socket, and through Go's peers.
+#[cfg(test)]
+mod adding {
+    mod here;
+    mod peers;
+    mod work;
+    mod wrong;
+}
+
 /// What people type.
 #[cfg(test)]
 mod cli {

@@ -13,3 +13,4 @@ mod rest;
 pub mod room;
 mod router;
 pub mod server;
+mod trailer;

@@ -7,6 +7,7 @@ pub mod kubo;
 pub mod network;
 pub mod others;
 pub mod peer;
+mod put_blocks;
 pub mod watchers;
 pub mod watching;
 

@@ -17,7 +17,6 @@ pub mod intercept;
 pub mod relay;
 pub mod reload;
 pub mod reply;
-pub mod roots;
 pub mod run;
 pub mod server;
 pub mod stream;

@@ -1,15 +1,18 @@
 //! What the API needs of Kubo: the seam to the connector, which belongs to another room.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clusterd_core::input::HeldPin;
 use common::api::error::ApiError;
 use common::api::peers::IpfsInfo;
 use common::api::proxy::RepoStat;
 use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
+use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::mpsc;
 
 /// An answer that is on its way.
@@ -17,6 +20,18 @@ pub type Soon<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send +
 
 /// One step of a collection: a block that is gone, or Kubo's words for one that is not.
 pub type Collected = Result<Cid, String>;
+
+/// A form on its way to one of Kubo's commands.
+pub struct Upload {
+    /// The command: `add`, `dag/import`.
+    pub command: &'static str,
+    /// Its options.
+    pub query: Vec<(&'static str, String)>,
+    /// The `Content-Type` of the form.
+    pub content_type: String,
+    /// The form.
+    pub body: UnsyncBoxBody<Bytes, io::Error>,
+}
 
 /// The Kubo beside this peer.
 pub trait Kubo: Send + Sync {
@@ -58,8 +73,12 @@ pub trait Kubo: Send + Sync {
     /// Whom it is connected to.
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>>;
 
-    /// Puts a block under its CID, unpinned.
-    fn put_block(&self, cid: Cid, data: Vec<u8>) -> Soon<'_, ()>;
+    /// Puts blocks under their CIDs, unpinned; on an error some may have been put.
+    fn put_blocks(&self, blocks: Vec<(Cid, Bytes)>) -> Soon<'_, ()>;
+
+    /// Sends an upload on while it comes; the lines of the answer come until the channel closes. An
+    /// error ends them. Dropping the receiver makes Kubo give up.
+    fn upload(&self, upload: Upload) -> mpsc::Receiver<Result<Bytes, ApiError>>;
 
     /// Starts a collection; the steps come until the channel closes. An error ends them.
     fn collect(&self) -> mpsc::Receiver<Result<Collected, ApiError>>;

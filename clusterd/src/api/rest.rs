@@ -5,6 +5,7 @@ use common::ids::Cid;
 
 use super::refusal::bad;
 
+pub(super) mod add;
 pub(super) mod adopt;
 pub(super) mod gather;
 pub(super) mod history;

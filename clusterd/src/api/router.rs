@@ -66,6 +66,7 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::UNPIN => on(method, rest::pins::unpin),
         api::PIN_PATH => on(method, rest::pins::pin_path),
         api::UNPIN_PATH => on(method, rest::pins::unpin_path),
+        api::ADD => on(method, rest::add::add).layer(DefaultBodyLimit::disable()),
         api::RECOVER => on(method, rest::status::recover),
         api::RECOVER_ALL => on(method, rest::status::recover_all),
         api::REPO_GC => on(method, rest::peers::collect),

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use axum::Router;
 use common::api::Scope;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -15,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::room::Room;
 use super::router::router;
+use super::trailer::{Trailer, Trailing};
 
 /// Connections at a time on one socket: proxyd keeps one a waiting pin. More wait to be accepted.
 const CONNECTIONS_MAX: usize = 1024;
@@ -80,7 +84,13 @@ fn connection(
     router: Router,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let service = TowerToHyperService::new(router);
+    let trailer = Trailer::default();
+    let stream = Trailing::new(stream, trailer.clone());
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(trailer.clone());
+        inner.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

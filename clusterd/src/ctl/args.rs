@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(super) use super::add_args::AddArgs;
 pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs};
 pub(super) use super::setup_args::{InviteArgs, JoinArgs, SetupArgs};
 
@@ -46,7 +47,7 @@ pub(super) struct CommonArgs {
     /// Control socket of clusterd [default: /run/clusterd/control.sock]
     #[arg(long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(super) socket: Option<PathBuf>,
-    /// Give up when clusterd is silent for so long (such as 30s); gc, import and adopt wait for ever
+    /// Give up when clusterd is silent for so long (such as 30s); add, gc, import and adopt wait for ever
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "2m")]
     pub(super) timeout: Duration,
 }
@@ -61,6 +62,11 @@ pub(super) enum Command {
     ///
     /// With CIDs, the exit code is 2 unless each of them is held by enough peers.
     Status(StatusArgs),
+    /// Add files or directories to the Kubo of this machine, and pin them in the cluster
+    ///
+    /// Each path is pinned by itself, unless --wrap puts a directory around all. The peers that are chosen
+    /// beside this one fetch the content from its Kubo.
+    Add(AddArgs),
     /// Pin, unpin and list pins
     Pin {
         #[command(subcommand)]

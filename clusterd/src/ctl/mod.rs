@@ -2,6 +2,8 @@
 //!
 //! It talks to clusterd over its socket alone and uses nothing of the daemon's insides.
 
+mod add;
+mod add_args;
 mod adopt;
 mod args;
 mod check;
@@ -95,6 +97,7 @@ async fn dispatch(
             StateCommand::Heads => history::heads(connection, out).await,
             StateCommand::Import(args) => import::import(connection, &args, out).await,
         },
+        Command::Add(args) => add::add(connection, &args, out).await,
         Command::Adopt(args) => adopt::adopt(connection, &args, out).await,
         Command::Check(args) => check::check(connection.instance(), &args),
         Command::Init(args) => setup::init(connection.instance(), &args, out),

@@ -31,11 +31,9 @@ pub(super) struct WaitArgs {
     pub(super) no_status: bool,
 }
 
+/// What may be said about a new pin.
 #[derive(Debug, clap::Args)]
-pub(super) struct PinAddArgs {
-    /// CIDs or paths (/ipfs/…, /ipns/…)
-    #[arg(value_name = "CID|PATH", required = true)]
-    pub(super) targets: Vec<String>,
+pub(super) struct OptionArgs {
     /// Peers that shall hold it: a number, or everywhere
     #[arg(short, long, value_name = "N", value_parser = factor, allow_hyphen_values = true)]
     #[arg(conflicts_with_all = ["replication_min", "replication_max"])]
@@ -69,11 +67,20 @@ pub(super) struct PinAddArgs {
     /// Addresses of nodes that have the content (comma list, each with /p2p/…)
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
     origins: Vec<Multiaddr>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PinAddArgs {
+    /// CIDs or paths (/ipfs/…, /ipns/…)
+    #[arg(value_name = "CID|PATH", required = true)]
+    pub(super) targets: Vec<String>,
+    #[command(flatten)]
+    pub(super) options: OptionArgs,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
 }
 
-impl PinAddArgs {
+impl OptionArgs {
     /// What is asked for. `now` is in seconds since 1970.
     pub(super) fn options(&self, now: u64) -> Result<PinOptions, Failure> {
         let (min, max) = match self.replication {
@@ -216,7 +223,7 @@ mod tests {
             "2",
             CID,
         ];
-        let options = add(&words).unwrap().options(1_000).unwrap();
+        let options = add(&words).unwrap().options.options(1_000).unwrap();
         assert_eq!(options.replication, Replication::from_factors(1, 3).unwrap());
         assert_eq!((options.name.as_str(), options.expires_at), ("x", Some(4_600)));
         assert_eq!(options.metadata["a"], "b=c");
@@ -225,10 +232,10 @@ mod tests {
     #[test]
     fn everywhere_is_minus_one() {
         for word in ["-1", "everywhere"] {
-            let options = add(&["-r", word, CID]).unwrap().options(0).unwrap();
+            let options = add(&["-r", word, CID]).unwrap().options.options(0).unwrap();
             assert_eq!(options.replication, Some(Replication::Everywhere));
         }
-        assert!(add(&["-r", "-2", CID]).unwrap().options(0).is_err());
+        assert!(add(&["-r", "-2", CID]).unwrap().options.options(0).is_err());
     }
 
     #[test]

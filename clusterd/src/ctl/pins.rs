@@ -24,7 +24,7 @@ pub(super) async fn add(
     args: &PinAddArgs,
     out: &mut Output,
 ) -> Result<u8, Failure> {
-    let query = args.options(now())?.to_query();
+    let query = args.options.options(now())?.to_query();
     let query = || query.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let call = |target: &str| Ok(call(target, [api::PIN, api::PIN_PATH])?.query(query()));
     let (records, code) = each(connection, &args.targets, out, call).await?;
@@ -130,7 +130,7 @@ async fn finish(
     }
 }
 
-fn complaint(pin: &Awaited) -> String {
+pub(super) fn complaint(pin: &Awaited) -> String {
     let Awaited { cid, goal, verdict, .. } = pin;
     match (goal, verdict) {
         (Goal::Pinned(_), Verdict::Failed(words)) => format!(
@@ -168,7 +168,7 @@ fn call(target: &str, [by_cid, by_path]: [Route; 2]) -> Result<Call, Failure> {
     }
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
 }
 

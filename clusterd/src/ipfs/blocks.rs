@@ -1,10 +1,25 @@
-//! Single blocks into Kubo, and whom it is connected to.
+//! Blocks into Kubo, many in a call, and whom it is connected to.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use common::ids::Cid;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tokio::time::timeout;
 
 use super::client::Client;
 use super::error::ConnectorError;
+use super::form::Form;
+use super::lines::Lines;
+
+const ATTEMPT: &str = "put blocks";
+
+/// The hash of identity CIDs, whose block they hold themselves.
+const IDENTITY: u64 = 0x00;
+
+/// A block and its name.
+pub type Block = (Cid, Bytes);
 
 #[derive(Deserialize)]
 struct Put {
@@ -12,33 +27,72 @@ struct Put {
     key: Cid,
 }
 
-/// Puts a block under its CID: with its codec and hash, unpinned.
+/// Puts blocks under their CIDs, unpinned: one call for those of one hash, whose bytes are sent as
+/// they are. Kubo keeps blocks by their multihash, so the codecs of a call may differ.
+/// Source: boxo `blockstore`, and Go ipfs-cluster's `BlockStream`.
 ///
 /// # Errors
-/// [`ConnectorError`]; also when Kubo finds another CID for these bytes.
-pub async fn put(client: &Client, cid: &Cid, data: &[u8]) -> Result<(), ConnectorError> {
-    let attempt = "put a block";
-    let unintelligible = |reason: String| ConnectorError::Unintelligible { attempt, reason };
-    let inner = cid.inner();
-    let hash = hash_name(inner.hash().code())
-        .ok_or_else(|| unintelligible(format!("{cid} has a hash that is not known here")))?;
-    let (codec, length) = (format!("0x{:x}", inner.codec()), inner.hash().size().to_string());
-    let mut query = vec![("mhtype", hash), ("mhlen", &length), ("allow-big-block", "true")];
-    match inner.version() {
-        cid::Version::V0 => query.push(("format", "v0")),
-        cid::Version::V1 => query.push(("cid-codec", &codec)),
+/// [`ConnectorError`]; also when bytes are not those of their CID. Some blocks may have been put.
+pub async fn put_all(client: &Client, blocks: Vec<Block>) -> Result<(), ConnectorError> {
+    let mut calls: BTreeMap<(u64, u8), Vec<Block>> = BTreeMap::new();
+    for (cid, data) in blocks {
+        let hash = cid.inner().hash();
+        if hash.code() != IDENTITY {
+            calls.entry((hash.code(), hash.size())).or_default().push((cid, data));
+        } else if hash.digest() != data.as_ref() {
+            return Err(unintelligible(format!("the bytes are not those in {cid}")));
+        }
     }
-    let put: Put = client.upload(attempt, "block/put", &query, data).await?;
-    if put.key == *cid {
-        return Ok(());
+    for ((hash, length), blocks) in calls {
+        put_of_hash(client, hash, length, blocks).await?;
     }
-    Err(unintelligible(format!("its bytes are those of {} and not of {cid}", put.key)))
+    Ok(())
+}
+
+async fn put_of_hash(
+    client: &Client,
+    hash: u64,
+    length: u8,
+    blocks: Vec<Block>,
+) -> Result<(), ConnectorError> {
+    let limit = client.call_timeout();
+    let stalled = |_| client.stalled(ATTEMPT, limit);
+    let name = hash_name(hash)
+        .ok_or_else(|| unintelligible(format!("hash 0x{hash:x} is not known here")))?;
+    let length = length.to_string();
+    let query = [
+        ("cid-codec", "raw"),
+        ("mhtype", name),
+        ("mhlen", &length),
+        ("pin", "false"),
+        ("allow-big-block", "true"),
+    ];
+    let (cids, data): (Vec<Cid>, Vec<Bytes>) = blocks.into_iter().unzip();
+    let form = Form::of_files(data);
+    let opened = timeout(limit, client.post(ATTEMPT, "block/put", &query, form)).await;
+    let mut lines = opened.map_err(stalled)??;
+    for cid in cids {
+        let put = timeout(limit, lines.next::<Put>()).await.map_err(stalled)??;
+        let put = put.ok_or_else(|| unintelligible(format!("it ended before {cid}")))?;
+        if put.key.inner().hash() != cid.inner().hash() {
+            let words = format!("the bytes are those of {} and not of {cid}", put.key);
+            return Err(unintelligible(words));
+        }
+    }
+    let end = timeout(limit, Lines::next::<IgnoredAny>(&mut lines)).await.map_err(stalled)??;
+    match end {
+        None => Ok(()),
+        Some(_) => Err(unintelligible("it put more blocks than it was given".to_owned())),
+    }
+}
+
+fn unintelligible(reason: String) -> ConnectorError {
+    ConnectorError::Unintelligible { attempt: ATTEMPT, reason }
 }
 
 /// Kubo's names for the hashes that files have. Source: the multicodec table.
 fn hash_name(code: u64) -> Option<&'static str> {
     Some(match code {
-        0x00 => "identity",
         0x12 => "sha2-256",
         0x13 => "sha2-512",
         0x14 => "sha3-512",
@@ -70,3 +124,6 @@ pub async fn swarm_peers(client: &Client) -> Result<Vec<String>, ConnectorError>
     let peers: SwarmPeers = client.call("list its connections", "swarm/peers", &[]).await?;
     Ok(peers.peers.unwrap_or_default().into_iter().map(|peer| peer.peer).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use bytes::BytesMut;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Request, Response};
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::error::ConnectorError;
+use super::form::{Body, Form};
 use super::lines::Lines;
 
 /// Longest answer that is read as one value, in bytes.
@@ -31,13 +32,6 @@ const IDLE_CONNECTIONS_MAX: usize = 32;
 
 /// How long an unused connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(60);
-
-/// A form with one file, as Kubo takes it.
-const FORM_TYPE: &str = "multipart/form-data; boundary=composite-3f9c1d7e5b2a48608e14c7d90a6f53b2";
-const FORM_HEAD: &str = "--composite-3f9c1d7e5b2a48608e14c7d90a6f53b2\r\n\
-    Content-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n\
-    Content-Type: application/octet-stream\r\n\r\n";
-const FORM_END: &str = "\r\n--composite-3f9c1d7e5b2a48608e14c7d90a6f53b2--\r\n";
 
 /// Everything but letters, digits and `-._~` is encoded in a query.
 const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -54,8 +48,8 @@ pub struct Client {
 
 #[derive(Clone)]
 enum Http {
-    Tcp(legacy::Client<HttpConnector, Full<Bytes>>),
-    Unix(legacy::Client<UnixConnector, Full<Bytes>>),
+    Tcp(legacy::Client<HttpConnector, Body>),
+    Unix(legacy::Client<UnixConnector, Body>),
 }
 
 /// Kubo's error body.
@@ -105,32 +99,8 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ConnectorError> {
-        self.one(limit, attempt, (command, query), None).await
-    }
-
-    /// As [`Self::call`], with one file to upload.
-    ///
-    /// # Errors
-    /// [`ConnectorError`].
-    pub async fn upload<T: DeserializeOwned>(
-        &self,
-        attempt: &'static str,
-        command: &str,
-        query: &[(&str, &str)],
-        file: &[u8],
-    ) -> Result<T, ConnectorError> {
-        self.one(self.call_timeout, attempt, (command, query), Some(form(file))).await
-    }
-
-    async fn one<T: DeserializeOwned>(
-        &self,
-        limit: Duration,
-        attempt: &'static str,
-        (command, query): (&str, &[(&str, &str)]),
-        upload: Option<Bytes>,
-    ) -> Result<T, ConnectorError> {
         let whole = async {
-            let body = self.send(attempt, (command, query), upload).await?.into_body();
+            let body = self.send(attempt, (command, query), None).await?.into_body();
             let bytes = self.read_whole(attempt, body).await?;
             serde_json::from_slice(&bytes).map_err(|error| ConnectorError::Unintelligible {
                 attempt,
@@ -154,6 +124,26 @@ impl Client {
         Ok(Lines::new(body, attempt, self.address.clone()))
     }
 
+    /// As [`Self::stream`], with a form that is sent while the answer comes.
+    ///
+    /// # Errors
+    /// [`ConnectorError`], also when Kubo refuses at once.
+    pub async fn post(
+        &self,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+        form: Form,
+    ) -> Result<Lines, ConnectorError> {
+        let body = self.send(attempt, (command, query), Some(form)).await?.into_body();
+        Ok(Lines::new(body, attempt, self.address.clone()))
+    }
+
+    /// The limit of calls with one short answer.
+    pub fn call_timeout(&self) -> Duration {
+        self.call_timeout
+    }
+
     /// That nothing moved for `limit`.
     pub fn stalled(&self, attempt: &'static str, limit: Duration) -> ConnectorError {
         ConnectorError::Stalled { address: self.address.clone(), attempt, seconds: limit.as_secs() }
@@ -163,9 +153,9 @@ impl Client {
         &self,
         attempt: &'static str,
         (command, query): (&str, &[(&str, &str)]),
-        upload: Option<Bytes>,
+        form: Option<Form>,
     ) -> Result<Response<Incoming>, ConnectorError> {
-        let request = self.request(command, query, upload).map_err(|error| {
+        let request = self.request(command, query, form).map_err(|error| {
             ConnectorError::Unintelligible { attempt, reason: error.to_string() }
         })?;
         let answer = match &self.http {
@@ -190,8 +180,8 @@ impl Client {
         &self,
         command: &str,
         query: &[(&str, &str)],
-        upload: Option<Bytes>,
-    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        form: Option<Form>,
+    ) -> Result<Request<Body>, hyper::http::Error> {
         let scheme = match self.http {
             Http::Tcp(_) => "http",
             Http::Unix(_) => "unix",
@@ -210,10 +200,10 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if upload.is_some() {
-            request = request.header(CONTENT_TYPE, FORM_TYPE);
+        match form {
+            Some(form) => request.header(CONTENT_TYPE, form.content_type).body(form.body),
+            None => request.body(Empty::new().map_err(|never| match never {}).boxed_unsync()),
         }
-        request.body(Full::new(upload.unwrap_or_default()))
     }
 
     async fn read_whole(
@@ -243,16 +233,6 @@ impl Client {
             reason: innermost(error),
         }
     }
-}
-
-/// A form with one file. A boundary that the file holds itself is only a boundary at the start of a
-/// line, and random enough not to stand there.
-fn form(file: &[u8]) -> Bytes {
-    let mut body = BytesMut::with_capacity(file.len() + FORM_HEAD.len() + FORM_END.len());
-    body.extend_from_slice(FORM_HEAD.as_bytes());
-    body.extend_from_slice(file);
-    body.extend_from_slice(FORM_END.as_bytes());
-    body.freeze()
 }
 
 /// The last cause's words: "connection refused" says more than "client error".

@@ -39,7 +39,11 @@ impl Lines {
             .map_err(|error| self.unintelligible(error.to_string()))
     }
 
-    async fn next_line(&mut self) -> Result<Option<Bytes>, ConnectorError> {
+    /// The next line as it is, without its line feed; `None` at a clean end. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn next_line(&mut self) -> Result<Option<Bytes>, ConnectorError> {
         loop {
             if let Some(line) = self.take_line() {
                 return Ok(Some(line));

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clusterd_core::input::HeldPin;
 use common::api::error::{ApiError, ErrorCode};
 use common::api::peers::IpfsInfo;
@@ -11,11 +12,12 @@ use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
 use tokio::sync::mpsc;
 
-use crate::api::kubo::{Collected, Kubo, Soon};
+use crate::api::kubo::{Collected, Kubo, Soon, Upload};
 use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
-use crate::ipfs::{blocks, pin, repo, resolve};
+use crate::ipfs::form::Form;
+use crate::ipfs::{blocks, pin, repo, resolve, upload};
 
 /// Limit of calls that wait for content of others, where the client gave none.
 const PATIENT: Duration = Duration::from_secs(10 * 60);
@@ -125,11 +127,26 @@ impl Kubo for KuboSeam {
         })
     }
 
-    fn put_block(&self, cid: Cid, data: Vec<u8>) -> Soon<'_, ()> {
+    fn put_blocks(&self, blocks: Vec<(Cid, Bytes)>) -> Soon<'_, ()> {
         Box::pin(async move {
-            let put = blocks::put(&self.client, &cid, &data).await;
+            let put = blocks::put_all(&self.client, blocks).await;
             put.map_err(|error| failure(error, None))
         })
+    }
+
+    fn upload(&self, upload: Upload) -> mpsc::Receiver<Result<Bytes, ApiError>> {
+        let (lines, received) = mpsc::channel(STEPS_WAITING_MAX);
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = send_on(&client, upload, &lines) => if let Err(error) = ended {
+                    drop(lines.send(Err(failure(error, None))).await);
+                },
+                // Nobody wants to know: Kubo may be waiting for the rest of the form.
+                () = lines.closed() => {}
+            }
+        });
+        received
     }
 
     fn free_space(&self, reserve: u64) -> Soon<'_, u64> {
@@ -164,6 +181,23 @@ impl Kubo for KuboSeam {
         });
         received
     }
+}
+
+async fn send_on(
+    client: &Client,
+    upload: Upload,
+    lines: &mpsc::Sender<Result<Bytes, ApiError>>,
+) -> Result<(), ConnectorError> {
+    let Upload { command, query, content_type, body } = upload;
+    let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (*key, &**value)).collect();
+    let form = Form { content_type, body };
+    let mut sent = upload::Upload::start(client, "add content", command, &query, form).await?;
+    while let Some(line) = sent.next().await? {
+        if lines.send(Ok(line)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 async fn collect(

@@ -11,7 +11,9 @@ use common::api::repo::RepoGc;
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::StatusFilter;
+use tokio::sync::Semaphore;
 
+use super::put_blocks::in_batches;
 use super::watchers::Watchers;
 use crate::api::here::PinStates;
 use crate::api::room::{Room, VERSION};
@@ -23,18 +25,24 @@ use crate::net::gorpc::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Re
 /// Elements of a list that wait to be written.
 const WAITING_MAX: usize = 64;
 
+/// Batches of blocks that Kubo is given at a time, whoever sends them; more wait, and their senders with
+/// them.
+const BATCHES_MAX: usize = 8;
+
 /// Answers the calls of other peers out of what the API shows here.
 pub struct RpcPeer {
     room: Arc<Room>,
     watchers: Watchers,
     trusted: Trusted,
+    /// Places for batches on their way into Kubo.
+    putting: Semaphore,
 }
 
 impl RpcPeer {
     /// Answers for `room`, and lets those watch who want to.
     #[must_use]
     pub fn new(room: Arc<Room>, watchers: Watchers, trusted: Trusted) -> Self {
-        Self { room, watchers, trusted }
+        Self { room, watchers, trusted, putting: Semaphore::new(BATCHES_MAX) }
     }
 }
 
@@ -125,13 +133,12 @@ impl Peer for RpcPeer {
         Box::pin(async { self.room.kubo.swarm_peers().await.map_err(refusal) })
     }
 
-    fn put_blocks(&self, mut blocks: Items<BlockPut>) -> Soon<'_, ()> {
-        Box::pin(async move {
-            while let Some(block) = blocks.next().await? {
-                self.room.kubo.put_block(block.cid, block.data).await.map_err(refusal)?;
-            }
-            Ok(())
-        })
+    fn put_blocks(&self, blocks: Items<BlockPut>) -> Soon<'_, ()> {
+        Box::pin(in_batches(blocks, move |batch| async move {
+            let _place =
+                self.putting.acquire().await.map_err(|error| Refusal(error.to_string()))?;
+            self.room.kubo.put_blocks(batch).await.map_err(refusal)
+        }))
     }
 
     fn log_pin(&self, pin: Pin) -> Soon<'_, ()> {

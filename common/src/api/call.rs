@@ -12,6 +12,7 @@ pub struct Call {
     pub(super) route: Route,
     pub(super) target: String,
     pub(super) body: Bytes,
+    pub(super) content_type: String,
     pub(super) repeat: bool,
 }
 
@@ -29,7 +30,8 @@ impl Call {
             })
             .collect::<Vec<_>>()
             .join("/");
-        Self { route, target, body: Bytes::new(), repeat: route.method == "GET" }
+        let content_type = "application/json".to_owned();
+        Self { route, target, body: Bytes::new(), content_type, repeat: route.method == "GET" }
     }
 
     /// Adds query parameters; pairs are encoded here.
@@ -53,6 +55,13 @@ impl Call {
             .map_err(|e| ClientError::Unsendable { reason: e.to_string() })?
             .into();
         Ok(self)
+    }
+
+    /// Says what a body that is sent along is, where it is not JSON.
+    #[must_use]
+    pub fn content_type(mut self, content_type: String) -> Self {
+        self.content_type = content_type;
+        self
     }
 
     /// Says that the call may be sent again when its connection breaks before an answer began.

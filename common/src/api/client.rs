@@ -134,7 +134,7 @@ impl Client {
             .method(call.route.method)
             .uri(format!("unix://{}:0{}", self.authority, call.target))
             .header(HOST, "clusterd")
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, &call.content_type)
             .body(body)
             .map_err(|e| ClientError::Unsendable { reason: e.to_string() })?;
         let answer = self.http.request(request).await.map_err(|error| self.lost(&error))?;

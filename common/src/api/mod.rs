@@ -3,6 +3,7 @@
 //! The control verbs have the shape of the ipfs-cluster REST API, so that `ipfs-cluster-ctl` is a
 //! client. The proxy verbs are ours and carry what the Kubo RPC needs.
 
+pub mod add;
 #[cfg(feature = "io")]
 pub mod call;
 #[cfg(feature = "io")]
@@ -87,6 +88,9 @@ routes! {
     PIN_PATH = "POST" "/pins/{keytype}/{*path}" Control;
     /// Unpins what a path leads to, as [`UNPIN`] does.
     UNPIN_PATH = "DELETE" "/pins/{keytype}/{*path}" Control;
+    /// Adds files, directories or a CAR file and pins them: [`add::AddOptions`] as query, a multipart
+    /// form in, lines of [`add::AddedOutput`] out; a late failure is the trailer `X-Stream-Error`.
+    ADD = "POST" "/add" Control;
     /// Tries one pin again now: [`pins::GlobalPinInfo`] out.
     RECOVER = "POST" "/pins/{cid}/recover" Control;
     /// Tries all failed pins again now: lines of [`pins::GlobalPinInfo`] out.

@@ -6,9 +6,13 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 use crate::api::client::{ClientError, causes};
+use crate::api::error::{ApiError, ErrorCode};
 
 /// Longest line or JSON answer that is read, in bytes. A record with all its options is far below it.
 const LINE_BYTES_MAX: usize = 4 << 20;
+
+/// The trailer that tells of a failure behind a head that said success, as Go and Kubo have it.
+pub const LATE_ERROR: &str = "x-stream-error";
 
 /// An answer whose head said success.
 #[derive(Debug)]
@@ -58,10 +62,18 @@ impl Chunks {
     /// The next piece; `None` at a clean end. Cancel-safe.
     ///
     /// # Errors
-    /// [`ClientError::Broken`] when the body ends early.
+    /// [`ClientError::Broken`] when the body ends early, [`ClientError::Refused`] when it ends with a
+    /// failure that was met on the way.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|e| ClientError::Broken { reason: causes(&e) })?;
+            if let Some(words) = frame.trailers_ref().and_then(|all| all.get(LATE_ERROR)) {
+                let words = String::from_utf8_lossy(words.as_bytes()).into_owned();
+                // An empty one stands for success.
+                if !words.is_empty() {
+                    return Err(ApiError::new(ErrorCode::Internal, words).into());
+                }
+            }
             if let Ok(bytes) = frame.into_data()
                 && !bytes.is_empty()
             {

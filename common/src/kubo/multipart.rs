@@ -57,6 +57,42 @@ fn unquote(value: &str) -> String {
     out
 }
 
+/// The first part of a form, as far as it has come.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FirstPart<'a> {
+    /// The name of its file; empty for none.
+    pub name: String,
+    /// The beginning of its content; what ends it may be in there.
+    pub content: &'a [u8],
+}
+
+impl<'a> FirstPart<'a> {
+    /// Reads the beginning of a form; `None` while the headers of the part are not there whole.
+    #[must_use]
+    pub fn read(start: &'a [u8], boundary: &str) -> Option<Self> {
+        let dash = [b"--", boundary.as_bytes()].concat();
+        let Some(Start::Part(part)) = first_part(start, &dash) else { return None };
+        let (headers, content) = split_headers(part)?;
+        let name = file_name(&String::from_utf8_lossy(headers)).unwrap_or_default();
+        Some(Self { name, content })
+    }
+}
+
+fn file_name(headers: &str) -> Option<String> {
+    let disposition = headers.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-disposition").then_some(value)
+    })?;
+    let name = split_parameters(disposition).into_iter().find_map(|piece| {
+        let (key, name) = piece.split_once('=')?;
+        key.trim().eq_ignore_ascii_case("filename").then(|| unquote(name.trim()))
+    })?;
+    // Written as in a query. Source: boxo `files`.
+    let spaced = name.replace('+', " ");
+    let name = percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?;
+    Some(name.trim_matches('/').to_owned())
+}
+
 /// Most arguments that are read from a body: more than a change of the pinset takes at a time, and
 /// few enough to be held in memory.
 pub const ARGS_MAX: usize = 100_000;

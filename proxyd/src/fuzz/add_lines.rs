@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Random, run};
-use crate::roots::Roots;
+use common::kubo::roots::Roots;
 
 const SEEDS: [&str; 6] = [
     r#"{"Name":"d/x","Hash":"QmX","Size":"14"}"#,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 
 use common::kubo::command::ADD;
+use common::kubo::roots::Roots;
 use common::kubo::text;
 use common::kubo::value::{Encoding, Record, Value, field, optional};
 use serde::Deserialize;
@@ -12,7 +13,6 @@ use super::Context;
 use super::upload::{self, ROOTS_MAX, Upload, Watch};
 use crate::exchange::Exchange;
 use crate::relay::{self, Edits};
-use crate::roots::Roots;
 
 /// Directories that are remembered for a silent client; beyond it some are not shown.
 const DIRECTORIES_MAX: usize = 100_000;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::ids::Cid;
-use common::pin::{Depth, FastProvide, Pin, PinMode, PinType};
+use common::pin::{Depth, FastProvide, Pin, PinMode, PinType, Replication};
 
 use super::Node;
 use super::requests::{Ending, Past};
@@ -225,7 +225,12 @@ impl<S: Store> Node<S> {
     fn allocated(&self, request: PinRequest, old: Option<&Pin>, now: Time) -> Result<Pin, Refusal> {
         let replication = request.replication.unwrap_or(self.config.replication);
         let mut preferred = request.user_allocations;
-        if request.local {
+        // Peers that the client named go ahead of the one that has the content, as in Go.
+        let has_room = match replication {
+            Replication::Between { max, .. } => usize::from(max.get()) > preferred.len(),
+            Replication::Everywhere | Replication::Unusable { .. } => true,
+        };
+        if request.local && has_room {
             preferred.insert(0, self.config.peer);
         }
         let wish = Wish {

@@ -94,7 +94,7 @@ async fn withdraw(room: &Room, cid: Cid) -> Answered {
     json(&PinJson::from(record))
 }
 
-async fn ask(
+pub(super) async fn ask(
     room: &Room,
     question: impl FnOnce(clusterd_core::input::WaiterId) -> Input,
 ) -> Result<(), ApiError> {

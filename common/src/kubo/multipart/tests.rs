@@ -88,3 +88,15 @@ fn more_lines_than_are_held_are_none() {
     assert_eq!((none.lines.len(), none.stop), (0, Some(Stop::TooMany)));
     assert!(Stop::TooMany.message().contains(&ARGS_MAX.to_string()));
 }
+
+#[test]
+fn the_first_part_is_there_once_its_headers_are() {
+    let form = "--b\r\nContent-Type: application/octet-stream\r\n\
+                Content-Disposition: form-data; name=\"file\"; filename=\"a+b%2Fc.car\"\r\n\r\nxy";
+    let part = FirstPart::read(form.as_bytes(), "b").unwrap();
+    assert_eq!((part.name.as_str(), part.content), ("a b/c.car", &b"xy"[..]));
+    assert_eq!(FirstPart::read(&form.as_bytes()[..form.len() - 5], "b"), None);
+    let nameless = FirstPart::read(b"--b\r\nContent-Disposition: form-data\r\n\r\n", "b").unwrap();
+    assert_eq!(nameless.name, "");
+    assert_eq!(FirstPart::read(b"--b--\r\n", "b"), None);
+}
