@@ -24,6 +24,7 @@ use crate::effects::Outbox;
 use crate::store::{FjallStore, Housekeeper};
 use crate::story;
 
+mod silence;
 mod state;
 
 use state::{State, waiter};
@@ -249,6 +250,9 @@ impl Driver {
         let peers = members.len();
         self.members.send_if_modified(|old| {
             let is_new = *old != members;
+            if is_new {
+                state.silence.tell(old, &members, &self.node.members().known());
+            }
             *old = members;
             is_new
         });

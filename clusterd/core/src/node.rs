@@ -13,6 +13,7 @@ mod take;
 mod unpins;
 mod wait;
 mod waiters;
+mod watch;
 
 use crate::config::NodeConfig;
 use crate::counts::Counts;
@@ -103,6 +104,7 @@ impl<S: Store> Node<S> {
         let is_client = is_of_client(&input);
         self.take(input, now, &mut effects)?;
         self.expire_pins(now, &mut effects)?;
+        self.check_members(now);
         let awaited = &self.waiters;
         let mut outcomes = Vec::new();
         let mut work = Work {
@@ -176,7 +178,8 @@ impl<S: Store> Node<S> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
         let rebroadcast = Some(self.rebroadcast.due());
         let wakes = [self.tracker.next_wake(), self.waiters.next_deadline(), expiry];
-        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast]).flatten().min()
+        let others = [self.walk.next_wake(), rebroadcast, self.members.next_check()];
+        wakes.into_iter().chain(others).flatten().min()
     }
 
     /// How many pins there are, as of the last input.
