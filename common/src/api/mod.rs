@@ -9,6 +9,7 @@ pub mod call;
 pub mod client;
 pub mod composite;
 pub mod error;
+pub mod health;
 pub mod options;
 pub mod peers;
 pub mod pins;
