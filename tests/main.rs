@@ -10,6 +10,7 @@ mod harness_works;
 mod cli {
     mod cluster_ctl;
     mod clusterdctl;
+    mod health;
     mod ipfs;
 }
 
@@ -34,6 +35,7 @@ mod proxy {
 #[cfg(test)]
 mod replication {
     mod compare;
+    mod health;
     mod migration;
     mod partition;
     mod peers;

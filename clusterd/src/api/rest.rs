@@ -7,6 +7,8 @@ use super::refusal::bad;
 
 pub(super) mod adopt;
 pub(super) mod gather;
+pub(super) mod graph;
+pub(super) mod health;
 pub(super) mod history;
 pub(super) mod import;
 pub(super) mod peers;

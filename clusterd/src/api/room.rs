@@ -15,6 +15,7 @@ use super::door::Door;
 use super::kubo::Kubo;
 use super::others::Others;
 use super::refusal::{stored, unexpected};
+use crate::config::Trusted;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,6 +34,8 @@ pub struct Room {
     pub others: Arc<dyn Others>,
     /// The members of the cluster, this peer among them.
     pub members: watch::Receiver<BTreeSet<PeerId>>,
+    /// Whose changes are taken.
+    pub trusted: Trusted,
     /// How many pins there are, as the node last said.
     pub counts: watch::Receiver<Counts>,
     /// One collection at a time: two would only wait for each other in Kubo.

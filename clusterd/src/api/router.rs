@@ -73,6 +73,13 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::ADOPT => on(method, rest::adopt::adopt),
         api::HISTORY => on(method, rest::history::history),
         api::SUMMARY => on(method, rest::peers::summary),
+        api::HEALTH => on(method, rest::health::alive),
+        api::GRAPH => on(method, rest::graph::graph),
+        api::ALERTS => on(method, rest::health::alerts),
+        api::BANDWIDTH => on(method, rest::health::bandwidth),
+        api::METRIC_NAMES => on(method, rest::health::metric_names),
+        api::METRICS => on(method, rest::health::metrics),
+        api::PEERS_HEALTH => on(method, rest::health::health),
         _ => return None,
     })
 }

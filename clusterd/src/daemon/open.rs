@@ -116,6 +116,7 @@ pub(super) async fn open(
         kubo: seam,
         me: Me { peer: identity.peer, peername: config.peername.clone() },
         others: Arc::new(RpcOthers::new(network.net.clone(), pings)),
+        trusted: config.peers.trusted.clone(),
         members: seen_members,
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fake;
+mod health;
 mod invite;
 
 use std::io::{BufRead, BufReader, Read, Write};
