@@ -141,6 +141,9 @@ impl Driver {
         }
         let waiters: Vec<WaiterId> = batch.iter().filter_map(waiter).collect();
         if let Some(error) = &state.broken {
+            if !waiters.is_empty() {
+                self.count_refusal();
+            }
             for waiter in waiters {
                 self.waiters.finish(waiter, Err(stored(error)));
             }
@@ -188,6 +191,7 @@ impl Driver {
                 }
             }
             Err(error) => {
+                self.count_refusal();
                 if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                     tracing::error!(
                         name: messages::UNSTORABLE, %error,
@@ -202,6 +206,10 @@ impl Driver {
                 self.repair(state);
             }
         }
+    }
+
+    fn count_refusal(&self) {
+        self.counts.send_modify(|counts| counts.refused += 1);
     }
 
     /// Brings the node back to what is durable. Operations start anew; who waits may ask again.
@@ -245,7 +253,8 @@ impl Driver {
         let running = self.outbox.running();
         let unsettled = PinStatus::ALL.into_iter().map(|status| (status, counts.of(status)));
         let unsettled: BTreeMap<_, _> = unsettled.filter(|(_, count)| *count > 0).collect();
-        let shown = Counts { pins: counts.pins, unsettled };
+        let refused = self.counts.borrow().refused;
+        let shown = Counts { pins: counts.pins, unsettled, refused };
         let members = self.node.members().members(clock::now());
         let peers = members.len();
         self.members.send_if_modified(|old| {

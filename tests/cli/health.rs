@@ -1,6 +1,8 @@
-//! What an operator sees of one machine.
+//! What an operator and Prometheus see of one machine.
 
-use harness::stack::Stack;
+use harness::http::Client;
+use harness::ports::Port;
+use harness::stack::{Stack, StackSetup};
 use harness::wait;
 use serde_json::Value;
 
@@ -10,6 +12,20 @@ fn ok(stack: &Stack, args: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "clusterdctl {args:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The value of a figure without labels.
+fn figure(page: &str, name: &str) -> f64 {
+    let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name} is not in\n{page}")).parse().unwrap()
+}
+
+fn page(client: &Client) -> String {
+    let answer = client.call("GET", "/metrics", "").unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let kind = answer.header("content-type").unwrap();
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    answer.text()
 }
 
 #[test]
@@ -45,4 +61,32 @@ fn an_operator_sees_this_peer_and_its_metrics() {
     assert!(ok(&stack, &["graph"]).contains(&kubo));
     assert!(ok(&stack, &["graph", "--dot"]).contains("p0 -> k0 [style=dashed, dir=none];"));
     assert!(ok(&stack, &["graph", "--svg"]).contains(">tester</text>"));
+}
+
+#[test]
+fn figures_follow_what_happens_and_their_port_has_nothing_else() {
+    let port = Port::reserve().unwrap();
+    let clusterd = format!("[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/{}\"\n", port.number());
+    let mut stack = Stack::start_with(&StackSetup { clusterd, ..StackSetup::default() }).unwrap();
+    let metrics = Client::tcp(port.number());
+    let before = page(&metrics);
+    assert_eq!((figure(&before, "clusterd_pins"), figure(&before, "clusterd_members")), (0.0, 1.0));
+    assert_eq!(figure(&before, "clusterd_ipfs_up"), 1.0);
+    assert!(figure(&before, "process_resident_memory_bytes") > 1e6);
+    assert!(figure(&before, "clusterd_store_bytes") > 0.0);
+    std::fs::write(stack.directory().join("one"), "counted").unwrap();
+    stack.ipfs().ok(&["add", "-Q", "one"]).unwrap();
+    wait::until("the pin among the figures", wait::START_MAX, || {
+        (figure(&page(&stack.control()), "clusterd_pins") == 1.0).then_some(())
+    })
+    .unwrap();
+    for (method, target) in [("GET", "/id"), ("GET", "/pins"), ("POST", "/metrics"), ("GET", "/")] {
+        assert_eq!(metrics.call(method, target, "").unwrap().status, 404, "{method} {target}");
+    }
+    stack.kubo.stop().unwrap();
+    assert_eq!(figure(&page(&metrics), "clusterd_ipfs_up"), 0.0);
+    // The port is free again at once after a stop.
+    stack.clusterd.stop().unwrap();
+    stack.clusterd.start().unwrap();
+    assert_eq!(figure(&page(&metrics), "clusterd_pins"), 1.0);
 }

@@ -152,6 +152,10 @@ fn a_silent_peer_is_told_of_once_and_is_back(cluster: &mut Cluster, go: &str) {
     let silent = peers.iter().find(|peer| peer["peer"] == go).unwrap();
     assert_eq!((&silent["member"], &silent["peername"]), (&false.into(), &"go-0".into()));
     assert_ne!(silent["silent_since"], "0001-01-01T00:00:00Z");
+    let page = ours.call("GET", "/metrics", "").unwrap().text();
+    let gone = format!("clusterd_peer_member{{peer=\"{go}\",name=\"go-0\"}} 0");
+    assert!(page.lines().any(|line| line == gone), "{gone} is not in\n{page}");
+    assert!(page.lines().any(|line| line == "clusterd_members 1"), "{page}");
     // The members are shown each second.
     let told = || Some(lines(cluster, "a peer fell silent")).filter(|lines| !lines.is_empty());
     let warnings = wait::until("the line of the silence", SILENT_MAX, told).unwrap();

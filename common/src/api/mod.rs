@@ -119,4 +119,6 @@ routes! {
     METRICS = "GET" "/monitor/metrics/{name}" Control;
     /// How the cluster looks from here: [`health::Health`] out.
     PEERS_HEALTH = "GET" "/composite/health" Control;
+    /// Figures for Prometheus: text out, in the exposition format 0.0.4.
+    PROMETHEUS = "GET" "/metrics" Control;
 }
