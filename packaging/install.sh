@@ -30,6 +30,8 @@ both  0644  file     systemd/preset                               usr/lib/system
 both  0644  file     systemd/composite.catalog                    usr/lib/systemd/catalog/composite.catalog
 both  0644  file     systemd/sysusers.conf                        usr/lib/sysusers.d/composite.conf
 both  0644  file     systemd/tmpfiles.conf                        usr/lib/tmpfiles.d/composite.conf
+both  0644  file     packaging/prometheus/composite.rules.yml      usr/share/composite/prometheus/composite.rules.yml
+both  0644  file     packaging/grafana/composite.json              usr/share/composite/grafana/composite.json
 both  0644  doc      systemd/examples/*.conf                      usr/share/doc/composite/examples/
 both  0644  man      packaging/man/*.8                            usr/share/man/man8/
 both  0644  man      packaging/man/*.5                            usr/share/man/man5/

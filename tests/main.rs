@@ -19,6 +19,7 @@ mod adding {
 mod cli {
     mod cluster_ctl;
     mod clusterdctl;
+    mod health;
     mod ipfs;
 }
 
@@ -43,6 +44,7 @@ mod proxy {
 #[cfg(test)]
 mod replication {
     mod compare;
+    mod health;
     mod loss;
     mod migration;
     mod partition;

@@ -5,6 +5,7 @@ pub mod here;
 pub mod kubo;
 mod listing;
 pub mod others;
+pub mod prometheus;
 mod proxy;
 mod refusal;
 pub use refusal::stored;

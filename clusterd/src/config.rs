@@ -1,6 +1,7 @@
 //! `clusterd.toml`: raw values, then checked ones; every mistake is reported at once.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,8 +50,8 @@ pub struct Config {
     pub tracker: Tracker,
     /// Where the status page listens; not served by this version.
     pub status_listen: Option<Multiaddr>,
-    /// Where metrics are served; not served by this version.
-    pub metrics_listen: Option<Multiaddr>,
+    /// Where figures for Prometheus are served besides the control socket.
+    pub metrics_listen: Option<SocketAddr>,
     /// The log.
     pub log: Log,
 }

@@ -1,6 +1,7 @@
 //! The life of the daemon: open, serve, stop.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,12 +9,13 @@ use clusterd_core::store::StoreError;
 use common::api::Scope;
 use common::lifecycle::{self, Signals, Wish, exit};
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::api::room::Room;
-use crate::api::server;
+use crate::api::{prometheus, server};
 use crate::config::Config;
 use crate::identity::{self, IdentityError};
 use crate::net::NetError;
@@ -41,6 +43,14 @@ pub enum DaemonError {
     /// The network of peers.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// The port of metrics.
+    #[error("cannot serve metrics on {address}: {source}; change listen in [metrics]")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
     /// The credential for Kubo is no header.
     #[error("the credential ipfs-authorization cannot be sent in an HTTP header")]
     Authorization,
@@ -69,6 +79,7 @@ impl DaemonError {
                 StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Damaged { .. },
             )
             | Self::Socket(_)
+            | Self::Metrics { .. }
             | Self::Net(NetError::InUse { .. } | NetError::Peerstore { .. } | NetError::Mdns(_))
             | Self::System { .. } => exit::FAILURE,
         }
@@ -85,6 +96,7 @@ pub async fn run(
     mut reload: Reload,
 ) -> Result<(), DaemonError> {
     let system = |attempt| move |source| DaemonError::System { attempt, source };
+    prometheus::note_start();
     let mut signals = Signals::new().map_err(system("listen to signals"))?;
     // With a handler a write past a file size limit fails like one on a full volume; without one it kills.
     let too_large = SignalKind::from_raw(nix::libc::SIGXFSZ);
@@ -107,6 +119,11 @@ pub async fn run(
     tokio::spawn(serve_peers(network.rpc, peer, stopping.clone()));
     for (socket, scope) in [(proxy, Scope::Proxy), (control, Scope::Control)] {
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);
+    }
+    if let Some(address) = config.metrics_listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| DaemonError::Metrics { address, source })?;
+        serving.spawn(server::serve_metrics(listener, Arc::clone(&room), stopping.clone()));
     }
     tracing::info!(peer = %identity.peer, "ready");
     lifecycle::ready("ready");
@@ -138,7 +155,7 @@ pub async fn run(
 
 /// Settings that a later version serves are read already; that they do nothing must not be a secret.
 fn warn_of_unserved(config: &Config) {
-    for listen in [&config.status_listen, &config.metrics_listen].into_iter().flatten() {
+    if let Some(listen) = &config.status_listen {
         tracing::warn!(address = %listen, "this version does not listen there");
     }
 }

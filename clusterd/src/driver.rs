@@ -24,6 +24,7 @@ use crate::effects::Outbox;
 use crate::store::{FjallStore, Housekeeper};
 use crate::story;
 
+mod silence;
 mod state;
 
 use state::{State, waiter};
@@ -140,6 +141,9 @@ impl Driver {
         }
         let waiters: Vec<WaiterId> = batch.iter().filter_map(waiter).collect();
         if let Some(error) = &state.broken {
+            if !waiters.is_empty() {
+                self.count_refusal();
+            }
             for waiter in waiters {
                 self.waiters.finish(waiter, Err(stored(error)));
             }
@@ -187,6 +191,7 @@ impl Driver {
                 }
             }
             Err(error) => {
+                self.count_refusal();
                 if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                     tracing::error!(
                         name: messages::UNSTORABLE, %error,
@@ -201,6 +206,10 @@ impl Driver {
                 self.repair(state);
             }
         }
+    }
+
+    fn count_refusal(&self) {
+        self.counts.send_modify(|counts| counts.refused += 1);
     }
 
     /// Brings the node back to what is durable. Operations start anew; who waits may ask again.
@@ -244,11 +253,15 @@ impl Driver {
         let running = self.outbox.running();
         let unsettled = PinStatus::ALL.into_iter().map(|status| (status, counts.of(status)));
         let unsettled: BTreeMap<_, _> = unsettled.filter(|(_, count)| *count > 0).collect();
-        let shown = Counts { pins: counts.pins, unsettled };
+        let refused = self.counts.borrow().refused;
+        let shown = Counts { pins: counts.pins, unsettled, refused };
         let members = self.node.members().members(clock::now());
         let peers = members.len();
         self.members.send_if_modified(|old| {
             let is_new = *old != members;
+            if is_new {
+                state.silence.tell(old, &members, &self.node.members().known());
+            }
             *old = members;
             is_new
         });

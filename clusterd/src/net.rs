@@ -11,6 +11,7 @@
 //!   `gorpc`: the calls that go over them, which knows nothing of the swarm.
 //! - `book`, `peerstore`, `redial`, `addresses`: where peers are, and when to dial them.
 //! - `mdns`, `lookup`: two more ways to find peers, both off by default.
+//! - `traffic`: bytes by protocol.
 //! - `advice`: the log lines that say what keeps peers apart.
 //!
 //! This room knows blocks by their ids, and nothing of pins.
@@ -35,6 +36,7 @@ mod streams;
 mod task;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod transport;
 
 use clusterd_core::pinset::codec::BlockId;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, proxy_socket};
+use harness::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, control_socket, proxy_socket};
 use harness::http::Client;
 use harness::kubo::Kubo;
 use harness::ports::Port;
@@ -93,6 +93,9 @@ fn refuses_new_pins_and_loses_none(disk: impl FnOnce(&Path) -> Disk) {
     println!("refused with: {refusal}");
     assert!(refusal.contains("full") || refusal.contains("space"), "unclear: {refusal}");
     assert_all_listed(&client, &answered);
+    let page = Client::unix(&control_socket(directory.path())).call("GET", "/metrics", "").unwrap();
+    let refused = |line: &str| line.strip_prefix("clusterd_changes_refused_total ")?.parse().ok();
+    assert!(page.text().lines().find_map(refused).is_some_and(|count: u64| count > 0));
     disk.free(&clusterd);
     let after = wait::until("a pin after space has returned", RECOVERY_MAX, || {
         rpc::add(&client, "", "afterwards").ok()

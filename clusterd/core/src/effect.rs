@@ -7,6 +7,7 @@ use multiaddr::Multiaddr;
 use thiserror::Error;
 
 use crate::input::{OpId, Time, WaiterId};
+use crate::members::Members;
 use crate::pinset::codec::BlockId;
 use crate::spread::Report;
 
@@ -138,6 +139,8 @@ pub enum Answer {
         /// Blocks that nobody could give so far.
         missing: u64,
     },
+    /// What is known of the peers. Final.
+    Members(Box<Members>),
     /// Records taken in, and records that were there already. Final.
     Imported {
         /// New or changed.

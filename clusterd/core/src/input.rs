@@ -187,6 +187,11 @@ pub enum Input {
         /// Who waits.
         waiter: WaiterId,
     },
+    /// Tell all that is known of the peers: their metrics, and alerts.
+    Members {
+        /// Who waits.
+        waiter: WaiterId,
+    },
     /// A peer told a fact about itself; whether it is the one who signed it, the owner has checked.
     Metric(Metric),
     /// Nobody waits there any more; what was accepted stays.

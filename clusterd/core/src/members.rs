@@ -21,6 +21,8 @@ const VALUE_BYTES_MAX: usize = 16 << 10;
 const ALERTS_MAX: usize = 1000;
 /// Metrics of a peer that has been silent for so long are forgotten, in milliseconds: a day.
 const FORGOTTEN_AFTER: u64 = 24 * 3_600_000;
+/// Least time between two looks at all metrics, in milliseconds.
+const LOOKS_APART: u64 = 1000;
 
 /// An expiring fact about a peer. Source: `Metric` of Go ipfs-cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Metric {
     pub is_valid: bool,
     /// By the sender's clock.
     pub expires: Time,
+    /// When it came, by the owner's clock.
+    pub received: Time,
 }
 
 impl Metric {
@@ -57,20 +61,30 @@ pub struct Alert {
 }
 
 /// The newest metric of each name and peer.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members {
     own: PeerId,
     newest: BTreeMap<PeerId, BTreeMap<String, Metric>>,
     /// Those whose end was told already.
     told: BTreeSet<(PeerId, String)>,
     alerts: VecDeque<Alert>,
+    alerted: u64,
+    /// When something may have run out, or may be forgotten; not later than that.
+    next_look: Option<Time>,
 }
 
 impl Members {
     /// Nobody but this peer.
     #[must_use]
     pub fn new(own: PeerId) -> Self {
-        Self { own, newest: BTreeMap::new(), told: BTreeSet::new(), alerts: VecDeque::new() }
+        Self {
+            own,
+            newest: BTreeMap::new(),
+            told: BTreeSet::new(),
+            alerts: VecDeque::new(),
+            alerted: 0,
+            next_look: None,
+        }
     }
 
     /// Takes a metric in place of the one of its name; `false` when it is too large or one too many.
@@ -84,7 +98,12 @@ impl Members {
         if names.len() >= NAMES_MAX && !names.contains_key(&metric.name) {
             return false;
         }
-        self.told.remove(&(metric.peer, metric.name.clone()));
+        // One that had run out before it came, as from a peer with a wrong clock, is no sign of life.
+        if metric.is_current(metric.received) {
+            self.told.remove(&(metric.peer, metric.name.clone()));
+        }
+        let ends = metric.expires.plus_millis(1);
+        self.next_look = Some(self.next_look.map_or(ends, |next| next.min(ends)));
         names.insert(metric.name.clone(), metric);
         true
     }
@@ -113,6 +132,12 @@ impl Members {
         self.newest.keys().filter_map(move |peer| self.current(peer, name, now))
     }
 
+    /// All metrics of a peer that are valid now, by name.
+    pub fn of_peer(&self, peer: &PeerId, now: Time) -> impl Iterator<Item = &Metric> {
+        let of_it = self.newest.get(peer).into_iter().flat_map(BTreeMap::values);
+        of_it.filter(move |metric| metric.is_current(now))
+    }
+
     /// The names that any peer has told.
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
@@ -136,8 +161,18 @@ impl Members {
         self.members(now).into_iter().filter_map(candidate).collect()
     }
 
-    /// Looks for metrics that ran out since the last look; each is told once.
+    /// When [`Self::check`] has something to look for; `None` while there is no metric.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Time> {
+        self.next_look
+    }
+
+    /// Looks for metrics that ran out since the last look; each is told once. Before
+    /// [`Self::next_check`] there is nothing to find.
     pub fn check(&mut self, now: Time) -> Vec<Alert> {
+        if self.next_look.is_none_or(|next| now < next) {
+            return Vec::new();
+        }
         let mut fresh = Vec::new();
         for metric in self.newest.values().flat_map(BTreeMap::values) {
             let has_run_out = metric.is_valid && metric.expires < now;
@@ -149,8 +184,22 @@ impl Members {
             self.alerts.push_front(alert.clone());
         }
         self.alerts.truncate(ALERTS_MAX);
+        self.alerted += fresh.len() as u64;
         self.forget_silent(now);
+        self.next_look = self.next_end().map(|end| end.max(now.plus_millis(LOOKS_APART)));
         fresh
+    }
+
+    /// When the next metric runs out that has not, or the next peer is forgotten.
+    fn next_end(&self) -> Option<Time> {
+        let untold = |metric: &&Metric| {
+            metric.is_valid && !self.told.contains(&(metric.peer, metric.name.clone()))
+        };
+        let ends = self.newest.values().flat_map(BTreeMap::values).filter(untold);
+        let ends = ends.map(|metric| metric.expires.plus_millis(1));
+        let last = |names: &BTreeMap<String, Metric>| names.values().map(|one| one.expires).max();
+        let forgotten = self.newest.values().filter_map(last);
+        ends.chain(forgotten.map(|end| end.plus_millis(FORGOTTEN_AFTER + 1))).min()
     }
 
     fn forget_silent(&mut self, now: Time) {
@@ -166,12 +215,28 @@ impl Members {
         self.alerts.iter()
     }
 
-    /// When the next ping runs out, after `now`.
+    /// Alerts since the start.
     #[must_use]
-    pub fn next_silence(&self, now: Time) -> Option<Time> {
-        let pings = self.newest.values().filter_map(|names| names.get(PING));
-        let ends = pings.filter(|ping| ping.is_current(now)).map(|ping| ping.expires);
-        ends.min().map(|end| end.plus_millis(1))
+    pub fn alerted(&self) -> u64 {
+        self.alerted
+    }
+
+    /// Metrics that ran out and were not renewed.
+    #[must_use]
+    pub fn run_out(&self) -> usize {
+        self.told.len()
+    }
+
+    /// The peers that told anything lately, and this one, in the order of their ids.
+    #[must_use]
+    pub fn known(&self) -> BTreeSet<PeerId> {
+        self.newest.keys().copied().chain([self.own]).collect()
+    }
+
+    /// The newest metric of a name, whether it is still valid or not.
+    #[must_use]
+    pub fn newest(&self, peer: &PeerId, name: &str) -> Option<&Metric> {
+        self.newest.get(peer)?.get(name)
     }
 
     /// Since when a peer's ping has run out; `None` while it is valid, or when there never was one.
@@ -204,6 +269,7 @@ mod tests {
             is_group: false,
             is_valid: true,
             expires: Time(expires),
+            received: Time(0),
         }
     }
 
@@ -242,9 +308,35 @@ mod tests {
         members.take(metric(peer(1), PING, 300));
         assert!(members.check(Time(300)).is_empty());
         assert_eq!(members.check(Time(301)).len(), 1);
-        assert_eq!(members.alerts().count(), 2);
+        assert_eq!((members.alerts().count(), members.alerted(), members.run_out()), (2, 2, 1));
+        // Nothing is left to happen but that the peer is forgotten.
+        assert_eq!(members.next_check(), Some(Time(301 + FORGOTTEN_AFTER)));
         members.check(Time(301 + FORGOTTEN_AFTER));
         assert!(members.names().is_empty());
+    }
+
+    #[test]
+    fn a_look_is_due_when_the_first_metric_runs_out_and_seldom_more_often_than_each_second() {
+        let mut members = Members::new(peer(0));
+        assert_eq!(members.next_check(), None);
+        members.take(metric(peer(1), PING, 5000));
+        members.take(metric(peer(1), "freespace", 5200));
+        members.take(metric(peer(0), PING, 9000));
+        assert_eq!(members.next_check(), Some(Time(5001)));
+        assert_eq!(members.check(Time(5001)).len(), 1);
+        assert_eq!(members.next_check(), Some(Time(6001)));
+        assert_eq!(members.check(Time(6001)).len(), 1);
+        assert_eq!(members.next_check(), Some(Time(9001)));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_gives_one_alert_and_not_one_each_round() {
+        let mut members = Members::new(peer(0));
+        for round in 1..4 {
+            let received = Time(round * 15_000);
+            members.take(Metric { received, ..metric(peer(1), PING, round * 100) });
+            assert_eq!(members.check(received).len(), usize::from(round == 1));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod take;
 mod unpins;
 mod wait;
 mod waiters;
+mod watch;
 
 use std::collections::BTreeSet;
 
@@ -66,8 +67,6 @@ pub struct Node<S> {
     counted: BTreeSet<PeerId>,
     batch: Batch,
     started: Time,
-    /// The newest time seen.
-    now: Time,
     early: Vec<Early>,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
@@ -100,7 +99,6 @@ impl<S: Store> Node<S> {
             counted: BTreeSet::new(),
             batch: Batch::default(),
             started: now,
-            now,
             early: Vec::new(),
             old_pins: 0,
             config,
@@ -117,7 +115,6 @@ impl<S: Store> Node<S> {
     /// # Errors
     /// When the storage fails; [`Self::rollback`] must follow.
     pub fn handle(&mut self, input: Input, now: Time) -> Result<Vec<Effect>, StoreError> {
-        self.now = self.now.max(now);
         let mut effects = Vec::new();
         let is_client = is_of_client(&input);
         let is_heard = matches!(input, Input::Metric(_));
@@ -126,6 +123,7 @@ impl<S: Store> Node<S> {
             self.retry_early(now, &mut effects)?;
         }
         self.expire_pins(now, &mut effects)?;
+        self.check_members(now);
         let awaited = &self.waiters;
         let mut outcomes = Vec::new();
         let mut work = Work {
@@ -200,9 +198,8 @@ impl<S: Store> Node<S> {
         let rebroadcast = Some(self.rebroadcast.due());
         let wakes =
             [self.tracker.next_wake(), self.waiters.next_deadline(), expiry, self.early_due()];
-        // Who waits for all members to hold a pin waits no longer for one that fell silent.
-        let silence = self.members.next_silence(self.now).filter(|_| !self.waiters.is_empty());
-        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast, silence]).flatten().min()
+        let others = [self.walk.next_wake(), rebroadcast, self.members.next_check()];
+        wakes.into_iter().chain(others).flatten().min()
     }
 
     /// How many pins there are, as of the last input.

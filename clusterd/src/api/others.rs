@@ -1,10 +1,11 @@
 //! What the API needs of the other peers: the seam to their RPC, and asking all of them at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
 use common::api::error::{ApiError, ErrorCode};
+use common::api::health::Bandwidth;
 use common::api::peers::IdInfo;
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::RepoGc;
@@ -26,6 +27,17 @@ pub struct RepoSize {
     pub used: u64,
     /// Bytes allowed.
     pub allowed: u64,
+}
+
+/// What the network of peers counts; since the start, where it counts events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Peers with a connection.
+    pub connected: usize,
+    /// Announcements of heads that were refused because their signer is not trusted.
+    pub heads_refused: u64,
+    /// Calls of peers that were refused because the peer had too many open.
+    pub calls_refused: u64,
 }
 
 /// The other peers. A peer that does not trust us answers with [`ErrorCode::Forbidden`].
@@ -66,6 +78,12 @@ pub trait Others: Send + Sync {
 
     /// Where this peer is reached by the others, each with `/p2p/ID`.
     fn own_addresses(&self) -> Vec<Multiaddr>;
+
+    /// What the network of peers counts.
+    fn figures(&self) -> Figures;
+
+    /// Bytes by protocol.
+    fn traffic(&self) -> BTreeMap<String, Bandwidth>;
 
     /// Where a peer can be reached, as far as is known, each with `/p2p/ID`.
     fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr>;

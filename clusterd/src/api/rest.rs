@@ -8,6 +8,8 @@ use super::refusal::bad;
 pub(super) mod add;
 pub(super) mod adopt;
 pub(super) mod gather;
+pub(super) mod graph;
+pub(super) mod health;
 pub(super) mod history;
 pub(super) mod import;
 pub(super) mod peers;

@@ -16,6 +16,7 @@ use super::kubo::Kubo;
 use super::listing::Viewer;
 use super::others::Others;
 use super::refusal::{stored, unexpected};
+use crate::config::Trusted;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -34,6 +35,10 @@ pub struct Room {
     pub others: Arc<dyn Others>,
     /// The members of the cluster, this peer among them.
     pub members: watch::Receiver<BTreeSet<PeerId>>,
+    /// Whose changes are taken.
+    pub trusted: Trusted,
+    /// Bytes of the database, with journals set aside; `None` while it cannot be read.
+    pub stored_bytes: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
     /// How many pins there are, as the node last said.
     pub counts: watch::Receiver<Counts>,
     /// One collection at a time: two would only wait for each other in Kubo.
@@ -47,6 +52,8 @@ pub struct Counts {
     pub pins: u64,
     /// Pins that are not as wanted, by state; states without a pin are left out.
     pub unsettled: BTreeMap<PinStatus, u64>,
+    /// Batches of changes that could not be stored, since the start.
+    pub refused: u64,
 }
 
 /// Who this peer is.

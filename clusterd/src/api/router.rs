@@ -14,7 +14,7 @@ use common::api::{self, ROUTES, Route, Scope};
 
 use super::reply::Failure;
 use super::room::Room;
-use super::{proxy, rest};
+use super::{prometheus, proxy, rest};
 
 /// The router of the socket that admits `scope`.
 pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
@@ -34,6 +34,15 @@ pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(worded))
+        .with_state(room)
+}
+
+/// The router of the port that shows figures: it has one page.
+pub(super) fn figures(room: Arc<Room>) -> Router {
+    Router::new()
+        .route(api::PROMETHEUS.path, on(MethodFilter::GET, prometheus::scrape))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
         .with_state(room)
 }
 
@@ -74,6 +83,14 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::ADOPT => on(method, rest::adopt::adopt),
         api::HISTORY => on(method, rest::history::history),
         api::SUMMARY => on(method, rest::peers::summary),
+        api::HEALTH => on(method, rest::health::alive),
+        api::GRAPH => on(method, rest::graph::graph),
+        api::ALERTS => on(method, rest::health::alerts),
+        api::BANDWIDTH => on(method, rest::health::bandwidth),
+        api::METRIC_NAMES => on(method, rest::health::metric_names),
+        api::METRICS => on(method, rest::health::metrics),
+        api::PEERS_HEALTH => on(method, rest::health::health),
+        api::PROMETHEUS => on(method, prometheus::scrape),
         _ => return None,
     })
 }

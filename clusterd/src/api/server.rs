@@ -1,5 +1,6 @@
-//! Serves both sockets: bounded connections, and an orderly end.
+//! Serves both sockets, and the port of metrics: bounded connections, and an orderly end.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +13,20 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::room::Room;
-use super::router::router;
+use super::router::{figures, router};
 use super::trailer::{Trailer, Trailing};
 
 /// Connections at a time on one socket: proxyd keeps one a waiting pin. More wait to be accepted.
 const CONNECTIONS_MAX: usize = 1024;
+
+/// Connections at a time on the port of metrics: some who scrape, and one who looks.
+const METRICS_CONNECTIONS_MAX: usize = 16;
 
 /// A client that does not finish the head of its request in this time is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,11 +43,47 @@ pub async fn serve(
     listener: UnixListener,
     scope: Scope,
     room: Arc<Room>,
+    stop: watch::Receiver<bool>,
+) {
+    run(listener, router(room, scope), CONNECTIONS_MAX, stop).await;
+}
+
+/// Serves the figures for Prometheus, and nothing else, as [`serve`] does a socket.
+pub async fn serve_metrics(listener: TcpListener, room: Arc<Room>, stop: watch::Receiver<bool>) {
+    run(listener, figures(room), METRICS_CONNECTIONS_MAX, stop).await;
+}
+
+/// Where connections come from.
+trait Listener: Send + Sync {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+async fn run(
+    listener: impl Listener,
+    router: Router,
+    connections_max: usize,
     mut stop: watch::Receiver<bool>,
 ) {
-    let router = router(room, scope);
     let graceful = GracefulShutdown::new();
-    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let free = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -68,22 +109,21 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
-async fn accept(
-    listener: &UnixListener,
+async fn accept<L: Listener>(
+    listener: &L,
     free: &Arc<Semaphore>,
-) -> std::io::Result<(UnixStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(free).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+) -> io::Result<(L::Stream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(free).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((listener.next().await?, permit))
 }
 
 /// Not `async`: the connection joins the graceful end before its task runs for the first time.
-fn connection(
-    stream: UnixStream,
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     permit: OwnedSemaphorePermit,
     router: Router,
     graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + use<> {
+) -> impl Future<Output = ()> + Send + use<S> {
     let trailer = Trailer::default();
     let stream = Trailing::new(stream, trailer.clone());
     let inner = TowerToHyperService::new(router);

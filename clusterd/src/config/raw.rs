@@ -1,13 +1,14 @@
 //! The file as it is written: each key optional, each value with its place for messages.
 
 use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use common::config::Faults;
 use common::pin::Replication;
 use common::units::{ByteSize, Seconds};
-use multiaddr::Multiaddr;
+use multiaddr::{Multiaddr, Protocol};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -121,7 +122,7 @@ impl RawConfig {
         self.tags.check(&mut config, faults);
         self.tracker.check(&mut config.tracker, faults);
         config.status_listen = optional(self.status.listen, faults);
-        config.metrics_listen = optional(self.metrics.listen, faults);
+        config.metrics_listen = self.metrics.listen.and_then(|raw| port(&raw, faults));
         config.log = Log { format: self.log.format, level: self.log.level };
         config
     }
@@ -214,6 +215,21 @@ fn parsed<T: FromStr<Err: Display>>(raw: Option<Spanned<String>>, to: &mut T, fa
     if let Some(value) = raw.and_then(|raw| one(&raw, faults)) {
         *to = value;
     }
+}
+
+/// A TCP port of this machine.
+fn port(raw: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
+    let address: Multiaddr = one(raw, faults)?;
+    let mut parts = address.iter();
+    let place = match (parts.next(), parts.next(), parts.next()) {
+        (Some(Protocol::Ip4(ip)), Some(Protocol::Tcp(port)), None) => Some((IpAddr::V4(ip), port)),
+        (Some(Protocol::Ip6(ip)), Some(Protocol::Tcp(port)), None) => Some((IpAddr::V6(ip), port)),
+        _ => None,
+    };
+    if place.is_none() {
+        faults.add(raw.span(), "no TCP port of this machine", "use /ip4/127.0.0.1/tcp/9092");
+    }
+    place.map(SocketAddr::from)
 }
 
 fn optional(raw: Option<Spanned<String>>, faults: &mut Faults) -> Option<Multiaddr> {

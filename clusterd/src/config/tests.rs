@@ -38,7 +38,18 @@ fn every_key_is_taken() {
     assert_eq!((config.peers.bootstrap.len(), config.peers.announce.len()), (1, 1));
     assert_eq!((config.peers.connections_max, config.peers.fetch_timeout.as_secs()), (50, 10));
     assert!(config.peers.mdns && config.peers.dht);
-    assert!(config.status_listen.is_some() && config.metrics_listen.is_some());
+    assert!(config.status_listen.is_some());
+    assert_eq!(config.metrics_listen, "127.0.0.1:9092".parse().ok());
+}
+
+#[test]
+fn metrics_are_served_on_a_tcp_port_or_nowhere() {
+    assert!(parse("[metrics]\nlisten = \"/ip6/::1/tcp/9092\"\n").unwrap().metrics_listen.is_some());
+    for address in ["/dns4/localhost/tcp/9092", "/ip4/127.0.0.1/udp/9", "/ip4/127.0.0.1"] {
+        let report = faults(&format!("[metrics]\nlisten = \"{address}\"\n"));
+        assert!(report.contains("no TCP port of this machine"), "{address}:\n{report}");
+    }
+    assert!(faults("[metrics]\nlisten = \"127.0.0.1:9092\"\n").contains("multiaddr"));
 }
 
 #[test]

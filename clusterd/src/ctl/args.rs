@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(super) use super::add_args::AddArgs;
+pub(super) use super::health_args::{GraphArgs, MetricsArgs};
 pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs};
 pub(super) use super::setup_args::{InviteArgs, JoinArgs, SetupArgs};
 
@@ -58,6 +59,14 @@ pub(super) enum Command {
     Id,
     /// Show counts and health of this peer
     Summary,
+    /// Show the cluster from here: who is a member or silent, free space, queues, alerts
+    Health,
+    /// Show the same again every two seconds until Ctrl-C
+    Top,
+    /// Show what the members told lately
+    Metrics(MetricsArgs),
+    /// Show who is connected to whom: peers, their Kubos, and the lines between them
+    Graph(GraphArgs),
     /// Show how far pins are, peer by peer
     ///
     /// With CIDs, the exit code is 2 unless each of them is held by enough peers.

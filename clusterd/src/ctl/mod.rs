@@ -11,9 +11,13 @@ mod connection;
 mod export;
 mod failure;
 mod generate;
+mod graph;
+mod health;
+mod health_args;
 mod history;
 mod import;
 mod listing;
+mod metrics;
 mod peers;
 mod pin_args;
 mod pins;
@@ -83,6 +87,10 @@ async fn dispatch(
         Command::Peers { command: PeersCommand::Ls } => peers::list(connection, out).await,
         Command::Version => peers::version(connection, out).await,
         Command::Gc => peers::collect_garbage(connection, out).await,
+        Command::Health => health::health(connection, out).await,
+        Command::Top => health::top(connection, out).await,
+        Command::Metrics(args) => metrics::metrics(connection, &args, out).await,
+        Command::Graph(args) => graph::graph(connection, &args, out).await,
         Command::Summary => summary::summary(connection, out).await,
         Command::Status(args) => status::status(connection, &args, out).await,
         Command::Recover(args) => status::recover(connection, &args, out).await,

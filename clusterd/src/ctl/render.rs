@@ -53,6 +53,18 @@ impl Output {
         self.width = Some(width);
     }
 
+    /// Empties the terminal, if there is one, for the next picture, whose tables are as wide as it.
+    pub(super) fn clear(&mut self) -> Result<(), Failure> {
+        if !self.is_terminal() {
+            return Ok(());
+        }
+        if let Some((width, _)) = terminal_size::terminal_size() {
+            self.cut_at(width.0.into());
+        }
+        // Home, then clear: less flicker than the other way round.
+        self.bytes(b"\x1b[H\x1b[J")
+    }
+
     /// Writes lines of text, cut where that is asked for.
     fn text(&mut self, lines: &str) -> Result<(), Failure> {
         let Some(width) = self.width else { return self.line(lines) };
@@ -162,6 +174,17 @@ pub(super) fn time(time: WireTime) -> String {
     }
 }
 
+/// How long ago a time is, to its greatest unit; `0s` for one to come.
+pub(super) fn since(time: WireTime, now: jiff::Timestamp) -> String {
+    let seconds = time.timestamp().map_or(0, |at| now.as_second() - at.as_second()).max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// A size with its binary unit.
 pub(super) fn size(bytes: u64) -> String {
     humansize::format_size(bytes, humansize::BINARY)
@@ -180,6 +203,15 @@ mod tests {
     fn a_name_cannot_command_the_terminal() {
         assert_eq!(printable("a\u{1b}[2J\nb\u{202e}c"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
         assert_eq!(printable("naïve – 名前"), "naïve – 名前");
+    }
+
+    #[test]
+    fn a_time_ago_has_one_unit() {
+        let now = jiff::Timestamp::from_second(1_000_000).unwrap();
+        for (ago, said) in [(5, "5s"), (119, "1m"), (7200, "2h"), (200_000, "2d"), (-9, "0s")] {
+            let then = jiff::Timestamp::from_second(1_000_000 - ago).unwrap();
+            assert_eq!(since(WireTime::from(then), now), said);
+        }
     }
 
     #[test]

@@ -32,12 +32,8 @@ pub(super) async fn watch(
 ) -> Result<u8, Failure> {
     loop {
         let picture = picture(connection, args).await;
-        if out.is_terminal() && !out.json() {
-            // Home, then clear: less flicker than the other way round.
-            out.bytes(b"\x1b[H\x1b[J")?;
-            if let Some((width, _)) = terminal_size::terminal_size() {
-                out.cut_at(width.0.into());
-            }
+        if !out.json() {
+            out.clear()?;
         }
         match picture {
             Ok((headline, infos, more)) => {

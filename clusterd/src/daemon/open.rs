@@ -80,7 +80,7 @@ pub(super) async fn open(
     let kubo = Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout);
     let seam: Arc<dyn Kubo> = Arc::new(KuboSeam::new(kubo.clone(), config.ipfs.call_timeout));
     let state = open_state(config, identity).await?;
-    let reader = state.reader.clone();
+    let (reader, measured) = (state.reader.clone(), state.reader.clone());
     let blocks = Arc::new(StoredBlocks(reader.clone()));
     let started = net::start(net_config(config, identity, secret), blocks)?;
     let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
@@ -126,6 +126,8 @@ pub(super) async fn open(
         kubo: seam,
         me: Me { peer: identity.peer, peername: config.peername.clone() },
         others: Arc::new(RpcOthers::new(network.net.clone(), pings)),
+        trusted: config.peers.trusted.clone(),
+        stored_bytes: Arc::new(move || measured.bytes().ok()),
         members: seen_members,
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),

@@ -7,6 +7,7 @@ use clusterd_core::store::StoreError;
 use common::lifecycle::Watchdog;
 
 use super::SLEEP_MAX;
+use super::silence::Silence;
 
 /// What the loop remembers.
 pub(super) struct State {
@@ -17,6 +18,7 @@ pub(super) struct State {
     /// When the log was last told that changes are refused.
     pub(super) told: Option<Instant>,
     pub(super) quiet_since: Instant,
+    pub(super) silence: Silence,
     pub(super) status: String,
     pub(super) status_at: Instant,
 }
@@ -30,6 +32,7 @@ impl State {
             repaired: now,
             told: None,
             quiet_since: now,
+            silence: Silence::default(),
             status: String::new(),
             status_at: now,
         }
@@ -50,7 +53,8 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::Recover { waiter, .. }
         | Input::Status { waiter, .. }
         | Input::Operations { waiter }
-        | Input::History { waiter } => Some(*waiter),
+        | Input::History { waiter }
+        | Input::Members { waiter } => Some(*waiter),
         Input::WaiterGone { .. }
         | Input::IpfsProgress { .. }
         | Input::IpfsEnded { .. }

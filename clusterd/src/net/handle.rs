@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use clusterd_core::pinset::codec::BlockId;
+use common::api::health::Bandwidth;
 use common::ids::PeerId;
 use multiaddr::{Multiaddr, Protocol};
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use super::advice::{Advice, Skew};
 use super::fetches::{FetchError, Waiter};
 use super::gossip::HEADS_PER_MESSAGE_MAX;
 use super::streams::{Incoming, OpenError, PeerStream, Reply};
+use super::traffic::Meter;
 
 /// Time to connect to a peer, to look for its address before that, and to agree on the protocol.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(45);
@@ -61,6 +63,7 @@ pub struct Net {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) seen: Arc<RwLock<Seen>>,
     pub(super) advice: Advice,
+    pub(super) meter: Meter,
     pub(super) fetch_timeout: Duration,
 }
 
@@ -172,6 +175,12 @@ impl Net {
     #[must_use]
     pub fn counts(&self) -> NetCounts {
         self.seen(|seen| seen.counts)
+    }
+
+    /// Bytes since the start, and rates, by protocol.
+    #[must_use]
+    pub fn traffic(&self) -> BTreeMap<String, Bandwidth> {
+        self.meter.read()
     }
 
     /// Writes the one line about a clock that is wrong, found with [`super::clock_skew`].

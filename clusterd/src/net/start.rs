@@ -19,6 +19,7 @@ use super::blocks::Blocks;
 use super::gossip::{GossipError, Topics};
 use super::handle::{IncomingRpc, Net, Seen};
 use super::task::Task;
+use super::traffic::Meter;
 use super::{NetEvent, addresses, peerstore, transport};
 use crate::config::Trusted;
 
@@ -129,7 +130,8 @@ pub fn start(config: NetConfig, blocks: Arc<dyn Blocks>) -> Result<Started, NetE
         dht: config.dht,
         blocks,
     })?;
-    let transport = transport::build(&config.keypair, config.secret)?;
+    let meter = Meter::default();
+    let transport = transport::build(&config.keypair, config.secret, meter.clone())?;
     let settings = libp2p::swarm::Config::with_tokio_executor()
         // A connection ends when it breaks, and not because nobody spoke for a while.
         .with_idle_connection_timeout(Duration::from_secs(u64::from(u32::MAX)))
@@ -148,6 +150,7 @@ pub fn start(config: NetConfig, blocks: Arc<dyn Blocks>) -> Result<Started, NetE
         commands: sender,
         seen: Arc::clone(&seen),
         advice: super::advice::Advice::default(),
+        meter,
         fetch_timeout: config.fetch_timeout,
     };
     let task = Task::new(swarm, commands, outlet, &net, topics, config)?;

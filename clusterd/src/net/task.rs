@@ -25,6 +25,7 @@ use super::mdns::Mdns;
 use super::outlet::Outlet;
 use super::redial::Redial;
 use super::start::{NetConfig, NetError};
+use super::traffic::Meter;
 use super::{NetEvent, addresses, peerstore};
 use crate::config::Trusted;
 
@@ -51,6 +52,7 @@ pub(super) struct Task {
     outlet: Outlet,
     seen: Arc<RwLock<Seen>>,
     advice: Advice,
+    meter: Meter,
     topics: Topics,
     trusted: Trusted,
     fetches: Fetches,
@@ -104,6 +106,7 @@ impl Task {
             outlet: Outlet::new(events),
             seen: Arc::clone(&net.seen),
             advice: net.advice.clone(),
+            meter: net.meter.clone(),
             topics,
             trusted: config.trusted,
             fetches: Fetches::default(),
@@ -178,6 +181,7 @@ impl Task {
             self.note_known();
         }
         self.save(now);
+        self.meter.tick();
         let counts = self.counts();
         self.seen().counts = counts;
     }

@@ -15,6 +15,8 @@ use nix::sys::socket::sockopt::TcpUserTimeout;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::traffic::{Meter, Metered};
+
 #[cfg(test)]
 mod tests;
 
@@ -59,13 +61,14 @@ pub(super) fn is_handshake_failure(error: &TransportError<io::Error>) -> bool {
     }
 }
 
-/// The transport of a private network.
+/// The transport of a private network; `meter` counts what goes over its streams.
 ///
 /// # Errors
 /// When the key cannot sign.
 pub(super) fn build(
     keypair: &Keypair,
     secret: [u8; 32],
+    meter: Meter,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let cipher = PnetConfig::new(PreSharedKey::new(secret));
     let mut muxer = yamux::Config::default();
@@ -87,7 +90,9 @@ pub(super) fn build(
         .authenticate(noise::Config::new(keypair)?)
         .multiplex(muxer)
         .timeout(UPGRADE_TIMEOUT)
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .map(move |(peer, muxer), _| {
+            (peer, StreamMuxerBox::new(Metered::new(muxer, meter.clone())))
+        })
         .map_err(|error| match error {
             TransportTimeoutError::Other(stage) => stage.either(
                 |before| before.either(|own| own, |noise| ConnectError::Handshake(words(&noise))),

@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::api::kubo::Kubo;
 use crate::api::room::Counts;
+use crate::clock;
 use crate::net::Net;
 use crate::net::gorpc::metric::{Metric, PINQUEUE_BUCKET, Ping};
 
@@ -119,6 +120,7 @@ pub fn for_node(metric: Metric) -> members::Metric {
         is_group: metric.is_partitionable,
         is_valid: metric.is_valid,
         expires: Time(millis),
+        received: clock::now(),
     }
 }
 

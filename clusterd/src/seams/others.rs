@@ -1,9 +1,11 @@
 //! The other peers for the API: one call of their RPC each.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use common::api::error::{ApiError, ErrorCode};
+use common::api::health::Bandwidth;
 use common::api::peers::IdInfo;
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::RepoGc;
@@ -15,7 +17,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::network::Pings;
 use crate::api::kubo::Soon;
-use crate::api::others::{Others, RepoSize};
+use crate::api::others::{Figures, Others, RepoSize};
 use crate::net::gorpc::client::{Answers, RpcError, calls};
 use crate::net::gorpc::types::PeerPin;
 use crate::net::{Net, RpcStream};
@@ -157,6 +159,19 @@ impl Others for RpcOthers {
 
     fn own_addresses(&self) -> Vec<Multiaddr> {
         self.net.own_addresses()
+    }
+
+    fn figures(&self) -> Figures {
+        let counts = self.net.counts();
+        Figures {
+            connected: self.net.connected().len(),
+            heads_refused: counts.heads_refused,
+            calls_refused: counts.rpc_refused,
+        }
+    }
+
+    fn traffic(&self) -> BTreeMap<String, Bandwidth> {
+        self.net.traffic()
     }
 
     fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {

@@ -166,6 +166,7 @@ impl Peer for RpcPeer {
                 | Answer::Status { .. }
                 | Answer::Operations { .. }
                 | Answer::History { .. }
+                | Answer::Members(_)
                 | Answer::Imported { .. }
                 | Answer::Recovering { .. } => Ok(()),
             }

@@ -82,6 +82,11 @@ impl Engine {
         self.database.snapshot()
     }
 
+    /// Bytes of tables and journals.
+    pub(super) fn bytes(&self) -> Result<u64, StoreError> {
+        self.database.disk_space().map_err(|error| describe("measure the database", &error))
+    }
+
     /// Number of the newest commit; 0 in a new database.
     pub(super) fn commits(&self) -> Result<u64, StoreError> {
         let attempt = "read the number of commits";

@@ -39,6 +39,15 @@ impl Reader {
         }
     }
 
+    /// Bytes of tables and journals; space is set aside for a journal before it is written.
+    ///
+    /// # Errors
+    /// When the storage fails, or is being opened again.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        let engine = self.0.read();
+        engine.as_ref().ok_or_else(closed)?.bytes()
+    }
+
     /// Whether a block of the history is here.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 
 mod add;
 mod fake;
+mod health;
 mod invite;
 
 use std::io::{BufRead, BufReader, Read, Write};

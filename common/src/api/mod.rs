@@ -10,6 +10,7 @@ pub mod call;
 pub mod client;
 pub mod composite;
 pub mod error;
+pub mod health;
 pub mod options;
 pub mod peers;
 pub mod pins;
@@ -106,4 +107,22 @@ routes! {
     SUMMARY = "GET" "/composite/summary" Control;
     /// How far the replicated history is: [`composite::History`] out.
     HISTORY = "GET" "/composite/heads" Control;
+
+    /// Whether the API answers: nothing out.
+    HEALTH = "GET" "/health" Control;
+    /// Who is connected to whom: [`health::ConnectGraph`] out; who did not answer in time is named
+    /// in [`health::MISSING`].
+    GRAPH = "GET" "/health/graph" Control;
+    /// Metrics that ran out, the newest first: a list of [`health::AlertJson`] out.
+    ALERTS = "GET" "/health/alerts" Control;
+    /// Bytes by protocol: a map from protocols to [`health::Bandwidth`] out.
+    BANDWIDTH = "GET" "/health/bandwidth" Control;
+    /// The names of all metrics: a list of texts out.
+    METRIC_NAMES = "GET" "/monitor/metrics" Control;
+    /// The valid metrics of this name that the members told last: a list of [`health::MetricJson`] out.
+    METRICS = "GET" "/monitor/metrics/{name}" Control;
+    /// How the cluster looks from here: [`health::Health`] out.
+    PEERS_HEALTH = "GET" "/composite/health" Control;
+    /// Figures for Prometheus: text out, in the exposition format 0.0.4.
+    PROMETHEUS = "GET" "/metrics" Control;
 }

@@ -45,7 +45,7 @@ impl<S: Store> Node<S> {
         Ok(())
     }
 
-    pub(super) fn operations(&mut self, waiter: WaiterId, effects: &mut Vec<Effect>) {
+    pub(super) fn operations(&self, waiter: WaiterId, effects: &mut Vec<Effect>) {
         let running: Vec<_> =
             self.tracker.ops.iter().map(|(_, op)| (op.cid, self.running(op, None))).collect();
         let away = self.ipfs_away().map(|(since, words)| (since, words.to_owned()));

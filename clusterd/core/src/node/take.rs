@@ -2,8 +2,7 @@
 
 use super::{Node, pins, unpins};
 use crate::effect::Effect;
-use crate::input::{Input, Time};
-use crate::members::Metric;
+use crate::input::{Input, Time, WaiterId};
 use crate::store::{Store, StoreError};
 
 impl<S: Store> Node<S> {
@@ -29,14 +28,9 @@ impl<S: Store> Node<S> {
             Input::Import { waiter, pins } => self.import(waiter, pins, now, effects),
             Input::Recover { waiter, cid } => self.recover(waiter, cid, now, effects),
             Input::Status { waiter, cid } => self.status(waiter, cid, effects),
-            Input::Operations { waiter } => {
-                self.operations(waiter, effects);
-                Ok(())
-            }
-            Input::History { waiter } => {
-                self.history(waiter, effects);
-                Ok(())
-            }
+            Input::Operations { waiter } => self.asked(waiter, Self::operations, effects),
+            Input::History { waiter } => self.asked(waiter, Self::history, effects),
+            Input::Members { waiter } => self.asked(waiter, Self::show_members, effects),
             Input::Metric(metric) => {
                 self.metric(metric);
                 Ok(())
@@ -75,11 +69,15 @@ impl<S: Store> Node<S> {
         }
     }
 
-    fn metric(&mut self, metric: Metric) {
-        let peer = metric.peer;
-        if !self.members.take(metric) {
-            tracing::debug!(%peer, "a metric is too large or one too many");
-        }
+    /// A question that memory answers.
+    fn asked(
+        &self,
+        waiter: WaiterId,
+        answer: fn(&Self, WaiterId, &mut Vec<Effect>),
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        answer(self, waiter, effects);
+        Ok(())
     }
 }
 

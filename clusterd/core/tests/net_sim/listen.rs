@@ -140,6 +140,7 @@ impl World {
                 is_group: name.starts_with("tag"),
                 is_valid: true,
                 expires: self.now.plus_millis(1 << 40),
+                received: self.now,
             };
             self.feed(to, Input::Metric(metric));
         }

@@ -146,7 +146,8 @@ impl World {
             other @ (Answer::Progress { .. }
             | Answer::Status { .. }
             | Answer::Operations { .. }
-            | Answer::History { .. }) => panic!("{other:?}"),
+            | Answer::History { .. }
+            | Answer::Members(_)) => panic!("{other:?}"),
         };
         if is_accepted {
             for cid in pins {

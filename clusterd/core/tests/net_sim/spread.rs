@@ -210,6 +210,7 @@ fn nobody_waits_for_a_member_that_fell_silent() {
         is_group: false,
         is_valid: true,
         expires: world.now.plus_millis(30_000),
+        received: world.now,
     };
     world.feed(0, Input::Metric(ping));
     let waiter = world.pin_at(0, cid(1), "n");

@@ -7,6 +7,7 @@ mod behaviour;
 mod calls;
 mod chance;
 mod kubo;
+mod members;
 mod queue;
 mod random;
 mod world;

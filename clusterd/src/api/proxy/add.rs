@@ -249,6 +249,7 @@ pub(super) fn done(outcome: Outcome) -> Result<Vec<Cid>, ApiError> {
         | Answer::Status { .. }
         | Answer::Operations { .. }
         | Answer::History { .. }
+        | Answer::Members(_)
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

@@ -82,6 +82,7 @@ async fn take_in(
         | Answer::Status { .. }
         | Answer::Operations { .. }
         | Answer::History { .. }
+        | Answer::Members(_)
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

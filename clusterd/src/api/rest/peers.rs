@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use clusterd_core::effect::Answer;
 use clusterd_core::input::Input;
 use common::api::composite::Summary;
+use common::api::error::ApiError;
 use common::api::peers::VersionInfo;
 use common::api::repo::{GlobalRepoGc, RepoGc};
 
@@ -62,6 +63,11 @@ pub(in super::super) async fn collect(
 }
 
 pub(in super::super) async fn summary(State(room): State<Arc<Room>>) -> Answered {
+    json(&summed_up(&room).await?)
+}
+
+/// Counts and health of this peer.
+pub(super) async fn summed_up(room: &Room) -> Result<Summary, ApiError> {
     let (mut running, mut waiting) = (0, 0);
     let asked = room.door.answer(|waiter| Input::Operations { waiter }).await?;
     if let Answer::Operations { running: operations, waiting: others, .. } = asked {
@@ -70,7 +76,7 @@ pub(in super::super) async fn summary(State(room): State<Arc<Room>>) -> Answered
     }
     let ipfs = room.kubo.id().await;
     let counts = room.counts.borrow().clone();
-    json(&Summary {
+    Ok(Summary {
         peername: room.me.peername.clone(),
         version: VERSION.to_owned(),
         pins: counts.pins,

@@ -106,6 +106,7 @@ pub(super) async fn ask(
         | Answer::Status { .. }
         | Answer::Operations { .. }
         | Answer::History { .. }
+        | Answer::Members(_)
         | Answer::Imported { .. }
         | Answer::Recovering { .. } => Err(unexpected()),
     }

@@ -8,6 +8,7 @@ use libp2p::swarm::{Config, NetworkBehaviour, Swarm, SwarmEvent};
 
 use super::*;
 use crate::net::behaviour::DHT_PROTOCOL;
+use crate::net::traffic::Meter;
 
 /// What a Go peer does, as far as it matters here.
 #[derive(NetworkBehaviour)]
@@ -26,7 +27,7 @@ async fn server(peer: libp2p::PeerId, place: Multiaddr) -> Multiaddr {
     dht.add_address(&peer, place);
     let identify = identify::Config::new(String::new(), keypair.public());
     let behaviour = Server { identify: identify::Behaviour::new(identify), dht };
-    let transport = transport::build(&keypair, SECRET).unwrap();
+    let transport = transport::build(&keypair, SECRET, Meter::default()).unwrap();
     let settings = Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE);
     let mut swarm = Swarm::new(transport, behaviour, id, settings);
     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::net::streams::{Behaviour, Incoming, StreamLimits};
+use crate::net::traffic::Meter;
 use crate::net::transport;
 
 /// It runs until this is dropped.
@@ -43,7 +44,7 @@ impl Raw {
         limits: StreamLimits,
     ) -> Self {
         let (behaviour, incoming) = Behaviour::new(StreamProtocol::new(protocol), limits);
-        let transport = transport::build(&keypair, SECRET).unwrap();
+        let transport = transport::build(&keypair, SECRET, Meter::default()).unwrap();
         let id = keypair.public().to_peer_id();
         let mut swarm = Swarm::new(transport, behaviour, id, Config::with_tokio_executor());
         swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
