@@ -19,6 +19,11 @@ use crate::world::{Event, World};
 const ASK_AFTER: u64 = 1000;
 const ASK_AFTER_MAX: u64 = 30_000;
 
+/// That a peer holds a pin.
+pub(crate) fn held(cid: Cid) -> Report {
+    Report { cid, news: News::State(PeerState::Held) }
+}
+
 impl World {
     /// Whoever reaches another from now on listens to it and hears how its pins stand; whoever does
     /// not any more hears nothing.
@@ -88,7 +93,11 @@ impl World {
             let id = peer::id(of);
             let lacks = |row: &[u8]| Lacking::decode(row).unwrap().0.contains(&id);
             let keys = rows.iter().filter(|(_, row)| lacks(row)).map(|(key, _)| key.clone());
-            let reports = self.states(of, keys.collect());
+            let keys: Vec<_> = keys.collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let reports = self.states(of, keys);
             // An answer may be overtaken by what is told meanwhile.
             let late = 1 + self.chance.below(50);
             self.reported(at, of, late, reports);

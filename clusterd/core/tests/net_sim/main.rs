@@ -16,6 +16,7 @@ mod follow;
 mod kubo;
 mod liar;
 mod listen;
+mod many;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod net;

@@ -10,6 +10,7 @@ use crate::world::{Event, World};
 impl World {
     /// Announces heads to everybody who can be reached.
     pub(crate) fn gossip(&mut self, from: usize, heads: &[BlockId]) {
+        self.announced += 1;
         for head in heads {
             assert!(self.durable(from, head).is_some(), "announced before it was stored");
         }

@@ -22,7 +22,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-fn is_slow() -> bool {
+pub(crate) fn is_slow() -> bool {
     std::env::var("COMPOSITE_SLOW").is_ok_and(|value| value == "1")
 }
 

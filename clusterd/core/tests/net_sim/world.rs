@@ -114,6 +114,8 @@ pub(crate) struct World {
     /// Blocks that liars made.
     pub(crate) forged: BTreeMap<BlockId, Vec<u8>>,
     pub(crate) report: Report,
+    /// Announcements of heads so far.
+    pub(crate) announced: u64,
     /// Requests so far.
     pub(crate) requests: u64,
     /// Number of the newest request that wrote a pin and was told so.
@@ -174,6 +176,7 @@ impl World {
             is_introduced: false,
             forged: BTreeMap::new(),
             report,
+            announced: 0,
             requests: 0,
             accepted: BTreeMap::new(),
             unpinned: BTreeMap::new(),
