@@ -7,6 +7,7 @@ mod listing;
 pub mod others;
 mod proxy;
 mod refusal;
+mod removal;
 pub use refusal::stored;
 mod reply;
 mod rest;

@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod informer;
 pub mod kubo;
+pub mod links;
 pub mod network;
 pub mod others;
 pub mod peer;

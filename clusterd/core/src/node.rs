@@ -6,6 +6,7 @@ mod format;
 mod import;
 mod pins;
 mod rebroadcast;
+mod repin;
 mod replicate;
 mod requests;
 mod status;
@@ -30,8 +31,9 @@ use crate::tracker::{Tracker, Work};
 use batch::Batch;
 pub use format::FORMAT;
 use rebroadcast::Rebroadcast;
+use repin::Repin;
 use requests::Requests;
-use take::is_of_client;
+use take::change_of_client;
 use waiters::Waiters;
 
 /// After a failed commit nothing is fetched for so long, in milliseconds: on a full volume the same
@@ -54,6 +56,7 @@ pub struct Node<S> {
     walk: Walk,
     rebroadcast: Rebroadcast,
     members: Members,
+    repin: Repin,
     batch: Batch,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
@@ -83,6 +86,7 @@ impl<S: Store> Node<S> {
             walk: Walk::load(&store)?,
             rebroadcast: Rebroadcast::new(&config.peer, config.rebroadcast_every, now),
             members: Members::new(config.peer),
+            repin: Repin::new(config.repin, now),
             batch: Batch::default(),
             old_pins: 0,
             config,
@@ -100,9 +104,13 @@ impl<S: Store> Node<S> {
     /// When the storage fails; [`Self::rollback`] must follow.
     pub fn handle(&mut self, input: Input, now: Time) -> Result<Vec<Effect>, StoreError> {
         let mut effects = Vec::new();
-        let is_client = is_of_client(&input);
+        let is_client = change_of_client(&input).is_some();
+        let is_tick = matches!(input, Input::Tick);
         self.take(input, now, &mut effects)?;
         self.expire_pins(now, &mut effects)?;
+        if is_tick {
+            self.repin(now, &mut effects)?;
+        }
         let awaited = &self.waiters;
         let mut outcomes = Vec::new();
         let mut work = Work {
@@ -166,6 +174,7 @@ impl<S: Store> Node<S> {
         self.expiries = LaneFront::new(Lane::Expiry);
         self.walk = Walk::load(&self.store)?;
         self.walk.pause(now.plus_millis(PAUSE_AFTER_ROLLBACK));
+        self.repin.reset(now);
         self.batch = Batch::default();
         self.handle(Input::Tick, now)
     }
@@ -176,7 +185,8 @@ impl<S: Store> Node<S> {
         let expiry = self.expiries.peek().map(|place| place.time(Lane::Expiry));
         let rebroadcast = Some(self.rebroadcast.due());
         let wakes = [self.tracker.next_wake(), self.waiters.next_deadline(), expiry];
-        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast]).flatten().min()
+        let repin = Some(&self.repin).filter(|_| !self.config.follower).and_then(Repin::next_wake);
+        wakes.into_iter().chain([self.walk.next_wake(), rebroadcast, repin]).flatten().min()
     }
 
     /// How many pins there are, as of the last input.

@@ -111,6 +111,7 @@ impl Room {
             | Answer::Operations { .. }
             | Answer::Imported { .. }
             | Answer::History { .. }
+            | Answer::Repin(_)
             | Answer::Recovering { .. } => Err(unexpected()),
         }
     }

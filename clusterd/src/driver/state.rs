@@ -49,6 +49,7 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::Import { waiter, .. }
         | Input::Recover { waiter, .. }
         | Input::Status { waiter, .. }
+        | Input::RepinView { waiter, .. }
         | Input::Operations { waiter }
         | Input::History { waiter } => Some(*waiter),
         Input::WaiterGone { .. }
@@ -61,6 +62,8 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::BlockFetched { .. }
         | Input::BlockFailed { .. }
         | Input::PeerCame
+        | Input::Repin { .. }
+        | Input::PeerRemoved { .. }
         | Input::Metric(_)
         | Input::Tick => None,
     }

@@ -1,7 +1,9 @@
-//! Single blocks into Kubo, and whom it is connected to.
+//! Single blocks into Kubo, and whom it is, or shall be, connected to.
 
 use common::ids::Cid;
+use multiaddr::Multiaddr;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::client::Client;
 use super::error::ConnectorError;
@@ -48,6 +50,19 @@ fn hash_name(code: u64) -> Option<&'static str> {
         0xb240 => "blake2b-512",
         _ => return None,
     })
+}
+
+/// Connects Kubo to another node. It tries all addresses of one id at once, and one that is connected
+/// already is no work.
+///
+/// # Errors
+/// [`ConnectorError`]; also when no address answers.
+pub async fn connect(client: &Client, addresses: &[Multiaddr]) -> Result<(), ConnectorError> {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let query: Vec<(&str, &str)> = addresses.iter().map(|one| ("arg", one.as_str())).collect();
+    let answer: Result<IgnoredAny, _> =
+        client.call("connect to another node", "swarm/connect", &query).await;
+    answer.map(drop)
 }
 
 #[derive(Deserialize)]

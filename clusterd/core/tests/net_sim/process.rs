@@ -138,6 +138,7 @@ impl World {
             | Answer::Status { .. }
             | Answer::Operations { .. }
             | Answer::History { .. }
+            | Answer::Repin(_)
             | Answer::Recovering { .. }) => panic!("{other:?}"),
         };
         if is_accepted {

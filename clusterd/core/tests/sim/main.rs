@@ -9,4 +9,5 @@ mod chance;
 mod kubo;
 mod queue;
 mod random;
+mod repin;
 mod world;

@@ -250,6 +250,7 @@ pub(super) fn done(outcome: Outcome) -> Result<Vec<Cid>, ApiError> {
         | Answer::Operations { .. }
         | Answer::History { .. }
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }

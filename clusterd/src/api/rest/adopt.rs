@@ -83,6 +83,7 @@ async fn take_in(
         | Answer::Operations { .. }
         | Answer::History { .. }
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }

@@ -107,6 +107,7 @@ async fn ask(
         | Answer::Operations { .. }
         | Answer::History { .. }
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }
