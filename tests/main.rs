@@ -33,6 +33,16 @@ mod cluster {
     mod stop;
 }
 
+/// Peers that come, follow, fill up, and go away.
+#[cfg(test)]
+mod members {
+    mod away;
+    mod follower;
+    mod links;
+    mod look;
+    mod space;
+}
+
 /// What proxyd does with bytes and sockets.
 #[cfg(test)]
 mod proxy {

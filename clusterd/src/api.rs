@@ -8,6 +8,7 @@ pub mod others;
 pub mod prometheus;
 mod proxy;
 mod refusal;
+mod removal;
 pub use refusal::stored;
 mod reply;
 mod rest;

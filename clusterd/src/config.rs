@@ -40,6 +40,8 @@ pub struct Config {
     pub peers: Peers,
     /// Default of pins that do not say.
     pub replication: Replication,
+    /// When pins of peers that stay away go to others.
+    pub repin: Repin,
     /// How changes become blocks and are announced.
     pub pinset: PinsetSettings,
     /// Metrics that a peer must have to be given pins, in the order in which they decide.
@@ -89,6 +91,17 @@ pub struct PinsetSettings {
     pub batch_pins: usize,
 }
 
+/// Re-allocation of pins whose peers stay away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repin {
+    /// Whether it happens.
+    pub is_on: bool,
+    /// How long a peer may be silent before.
+    pub after: Duration,
+    /// Most pins that this peer moves in a minute.
+    pub per_minute: u32,
+}
+
 /// The network of peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peers {
@@ -100,6 +113,8 @@ pub struct Peers {
     pub bootstrap: Vec<Multiaddr>,
     /// Whose changes are taken.
     pub trusted: Trusted,
+    /// Hold what others pin, and change nothing.
+    pub follower: bool,
     /// Connections with peers at a time.
     pub connections_max: u32,
     /// A block of the history that no peer sent in this time is given up, and tried again later.
@@ -162,12 +177,14 @@ impl Default for Config {
                 announce: Vec::new(),
                 bootstrap: Vec::new(),
                 trusted: Trusted::Everyone,
+                follower: false,
                 connections_max: 400,
                 fetch_timeout: Duration::from_secs(2 * 60),
                 mdns: false,
                 dht: false,
             },
             replication: Replication::Everywhere,
+            repin: Repin { is_on: false, after: Duration::from_secs(30 * 60), per_minute: 300 },
             pinset: PinsetSettings {
                 rebroadcast_every: Duration::from_secs(60),
                 batch_age: Duration::ZERO,

@@ -4,6 +4,7 @@ mod asking;
 pub mod blocks;
 pub mod informer;
 pub mod kubo;
+pub mod links;
 pub mod network;
 pub mod others;
 pub mod peer;

@@ -11,9 +11,11 @@ use common::api::proxy::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+mod allowed;
 mod pin_list;
 mod pin_wait;
 
+use allowed::Allowed;
 pub use pin_list::PinList;
 pub use pin_wait::PinWait;
 
@@ -32,6 +34,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Cluster {
     client: Client,
+    allowed: Allowed,
 }
 
 /// An error in the words that the client gets: Kubo's own where clusterd has them.
@@ -41,13 +44,22 @@ impl Cluster {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { client: Client::new(socket, PATIENCE) }
+        Self { client: Client::new(socket, PATIENCE), allowed: Allowed::new(socket) }
     }
 
     /// Asks for pins; their progress comes as events. The call gets an id of its own here.
     #[must_use]
     pub fn pin_add(&self, request: PinAdd, deadline: Option<Instant>) -> PinWait {
         PinWait::new(self.client.clone(), request, deadline)
+    }
+
+    /// Whether pins may be changed here at all, as far as is known: asked before an upload, so that none
+    /// is taken in to be refused at its end.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn may_pin(&self) -> Result<(), Words> {
+        self.allowed.get().await
     }
 
     /// Unpins.

@@ -68,6 +68,18 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn add_rust(&mut self, bootstrap: &[String]) -> Result<usize, HarnessError> {
+        self.add_rust_with(bootstrap, "")
+    }
+
+    /// The same with more lines for its table `[peers]`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn add_rust_with(
+        &mut self,
+        bootstrap: &[String],
+        more: &str,
+    ) -> Result<usize, HarnessError> {
         let number = self.rust.len();
         let directory = self.make_directory(&format!("r{number}"))?;
         let swarm = Port::reserve()?;
@@ -75,7 +87,7 @@ impl Cluster {
             name: format!("rust-{number}"),
             port: swarm.number(),
             bootstrap: bootstrap.to_vec(),
-            more: self.setup.peers.more.clone(),
+            more: format!("{}\n{more}", self.setup.peers.more),
         };
         let setup = StackSetup { peers, ..self.setup.clone() };
         let stack = Stack::start_in(&directory, Port::reserve()?, &setup)?;

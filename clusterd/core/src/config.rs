@@ -1,13 +1,30 @@
 //! What a node is told once, at its start.
 
+use std::collections::BTreeSet;
+
 use common::ids::PeerId;
 use common::pin::Replication;
+
+/// When pins of peers that stay away go to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepinConfig {
+    /// After so many milliseconds of silence; `None` for never.
+    pub after: Option<u64>,
+    /// Most pins that this peer moves in a minute.
+    pub per_minute: u32,
+}
 
 /// Settings of a node. Times are milliseconds.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
     /// This peer.
     pub peer: PeerId,
+    /// Follow what others pin, and write nothing.
+    pub follower: bool,
+    /// The peers that are trusted, besides this one; `None` for all.
+    pub trusted: Option<BTreeSet<PeerId>>,
+    /// When pins of peers that stay away go to others.
+    pub repin: RepinConfig,
     /// What a pin gets that asks for nothing else.
     pub replication: Replication,
     /// Whether other peers are known, of which this one has only to hear after its start.
@@ -36,6 +53,10 @@ impl NodeConfig {
     pub fn new(peer: PeerId) -> Self {
         Self {
             peer,
+            follower: false,
+            trusted: None,
+            // Off, as in Go.
+            repin: RepinConfig { after: None, per_minute: 300 },
             replication: Replication::Everywhere,
             expects_others: false,
             // Source: the default of Go's balanced allocator.

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::input::{OpId, Time, WaiterId};
 use crate::members::Members;
 use crate::pinset::codec::BlockId;
+use crate::repin::View;
 use crate::spread::Report;
 
 /// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
@@ -68,6 +69,9 @@ pub enum Refusal {
         /// Largest record, in bytes.
         max: usize,
     },
+    /// This peer follows others and writes nothing. The words are Go's.
+    #[error("this peer is configured to be in follower mode. Write operations are disabled")]
+    Follower,
     /// The deadline is over.
     #[error("pin: context deadline exceeded")]
     DeadlineExceeded,
@@ -148,6 +152,8 @@ pub enum Answer {
         /// The same as before.
         unchanged: u64,
     },
+    /// What the re-allocation of a peer's pins would start from. Final.
+    Repin(Box<View>),
     /// So many pins are tried again. Final.
     Recovering {
         /// How many.

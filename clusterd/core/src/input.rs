@@ -194,6 +194,23 @@ pub enum Input {
     },
     /// A peer told a fact about itself; whether it is the one who signed it, the owner has checked.
     Metric(Metric),
+    /// Tell what [`Input::Repin`] of a peer would start from.
+    RepinView {
+        /// Who waits.
+        waiter: WaiterId,
+        /// Whose pins.
+        peer: PeerId,
+    },
+    /// Give the pins of a peer to others, whether it lives or not.
+    Repin {
+        /// Whose pins.
+        peer: PeerId,
+    },
+    /// An operator has removed a peer: it is forgotten until it speaks again.
+    PeerRemoved {
+        /// Which.
+        peer: PeerId,
+    },
     /// Nobody waits there any more; what was accepted stays.
     WaiterGone {
         /// Who left.

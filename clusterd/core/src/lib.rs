@@ -10,12 +10,14 @@ pub mod allocator;
 pub mod config;
 pub mod counts;
 pub mod effect;
+pub mod election;
 pub mod input;
 pub mod members;
 #[doc(hidden)]
 pub mod mutant;
 pub mod node;
 pub mod pinset;
+pub mod repin;
 mod row;
 pub mod snapshot;
 pub mod spread;

@@ -10,6 +10,9 @@ use crate::input::Time;
 /// Name of the metric that makes a peer a member while it is valid.
 pub const PING: &str = "ping";
 
+/// Name of the metric of a peer that follows others and writes nothing; no peer of Go's tells it.
+pub const FOLLOWER: &str = "follower";
+
 /// Most peers whose metrics are kept; ten times the largest cluster that is known of.
 const PEERS_MAX: usize = 10_000;
 /// Most metrics of one peer.
@@ -208,6 +211,18 @@ impl Members {
         });
         let newest = &self.newest;
         self.told.retain(|(peer, _)| newest.contains_key(peer));
+    }
+
+    /// The peers that told anything, and were not forgotten.
+    pub fn heard_of(&self) -> impl Iterator<Item = &PeerId> {
+        self.newest.keys()
+    }
+
+    /// Forgets all that a peer told, until it tells more.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.newest.remove(peer);
+        self.told.retain(|(told, _)| told != peer);
+        self.alerts.retain(|alert| alert.metric.peer != *peer);
     }
 
     /// The kept alerts, the newest first.

@@ -8,6 +8,7 @@ mod import;
 mod outcomes;
 mod pins;
 mod rebroadcast;
+mod repin;
 mod replicate;
 mod requests;
 mod spread;
@@ -39,8 +40,9 @@ use batch::Batch;
 use early::Early;
 pub use format::FORMAT;
 use rebroadcast::Rebroadcast;
+use repin::Repin;
 use requests::Requests;
-use take::is_of_client;
+use take::change_of_client;
 use waiters::Waiters;
 
 /// After a failed commit nothing is fetched for so long, in milliseconds: on a full volume the same
@@ -65,6 +67,7 @@ pub struct Node<S> {
     members: Members,
     /// The members when those who wait were last looked after.
     counted: BTreeSet<PeerId>,
+    repin: Repin,
     batch: Batch,
     started: Time,
     early: Vec<Early>,
@@ -97,6 +100,7 @@ impl<S: Store> Node<S> {
             rebroadcast: Rebroadcast::new(&config.peer, config.rebroadcast_every, now),
             members: Members::new(config.peer),
             counted: BTreeSet::new(),
+            repin: Repin::new(config.repin, now),
             batch: Batch::default(),
             started: now,
             early: Vec::new(),
@@ -116,14 +120,18 @@ impl<S: Store> Node<S> {
     /// When the storage fails; [`Self::rollback`] must follow.
     pub fn handle(&mut self, input: Input, now: Time) -> Result<Vec<Effect>, StoreError> {
         let mut effects = Vec::new();
-        let is_client = is_of_client(&input);
+        let is_client = change_of_client(&input).is_some();
         let is_heard = matches!(input, Input::Metric(_));
+        let is_tick = matches!(input, Input::Tick);
         self.take(input, now, &mut effects)?;
         if is_heard || self.early_due().is_some_and(|due| due <= now) {
             self.retry_early(now, &mut effects)?;
         }
         self.expire_pins(now, &mut effects)?;
         self.check_members(now);
+        if is_tick {
+            self.repin(now, &mut effects)?;
+        }
         let awaited = &self.waiters;
         let mut outcomes = Vec::new();
         let mut work = Work {
@@ -187,6 +195,7 @@ impl<S: Store> Node<S> {
         self.expiries = LaneFront::new(Lane::Expiry);
         self.walk = Walk::load(&self.store)?;
         self.walk.pause(now.plus_millis(PAUSE_AFTER_ROLLBACK));
+        self.repin.reset(now);
         self.batch = Batch::default();
         self.handle(Input::Tick, now)
     }
@@ -198,7 +207,8 @@ impl<S: Store> Node<S> {
         let rebroadcast = Some(self.rebroadcast.due());
         let wakes =
             [self.tracker.next_wake(), self.waiters.next_deadline(), expiry, self.early_due()];
-        let others = [self.walk.next_wake(), rebroadcast, self.members.next_check()];
+        let repin = Some(&self.repin).filter(|_| !self.config.follower).and_then(Repin::next_wake);
+        let others = [self.walk.next_wake(), rebroadcast, self.members.next_check(), repin];
         wakes.into_iter().chain(others).flatten().min()
     }
 

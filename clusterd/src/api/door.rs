@@ -80,6 +80,14 @@ impl Door {
         Ok(wait)
     }
 
+    /// Tells the node something that has no answer. Waits while its queue is full.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn tell(&self, input: Input) -> Result<(), ApiError> {
+        self.inputs.send(input).await.map_err(|_| stopped())
+    }
+
     /// Puts a question and waits for its one answer.
     ///
     /// # Errors

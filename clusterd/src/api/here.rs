@@ -112,6 +112,7 @@ impl Room {
             | Answer::Imported { .. }
             | Answer::History { .. }
             | Answer::Members(_)
+            | Answer::Repin(_)
             | Answer::Recovering { .. } => Err(unexpected()),
         }
     }

@@ -13,6 +13,7 @@ use common::api::proxy::RepoStat;
 use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
 use http_body_util::combinators::UnsyncBoxBody;
+use multiaddr::Multiaddr;
 use tokio::sync::mpsc;
 
 /// An answer that is on its way.
@@ -69,6 +70,9 @@ pub trait Kubo: Send + Sync {
 
     /// Bytes that may still be added: what Kubo's limit leaves, and what the volume does beyond `reserve`.
     fn free_space(&self, reserve: u64) -> Soon<'_, u64>;
+
+    /// Connects it to another node, whose id stands in each of these addresses.
+    fn connect(&self, addresses: Vec<Multiaddr>) -> Soon<'_, ()>;
 
     /// Whom it is connected to.
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>>;

@@ -76,6 +76,13 @@ pub trait Others: Send + Sync {
     /// Its Kubo, as it last told.
     fn kubo(&self, peer: &PeerId) -> Option<PeerId>;
 
+    /// Whether there is a connection to it.
+    fn is_connected(&self, peer: &PeerId) -> bool;
+
+    /// Forgets what it said and where it was reached; `true` where anything was known. It is known again
+    /// as soon as it connects.
+    fn forget(&self, peer: PeerId) -> Soon<'_, bool>;
+
     /// Where this peer is reached by the others, each with `/p2p/ID`.
     fn own_addresses(&self) -> Vec<Multiaddr>;
 

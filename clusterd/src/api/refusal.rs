@@ -17,6 +17,7 @@ pub(super) fn refused(refusal: &Refusal) -> ApiError {
         Refusal::Withdrawn(_) => ErrorCode::Conflict,
         Refusal::ExpiredAlready | Refusal::RecordTooLarge { .. } => ErrorCode::BadRequest,
         Refusal::PinFailed { .. } => ErrorCode::PinFailed,
+        Refusal::Follower => ErrorCode::Follower,
         Refusal::DeadlineExceeded => ErrorCode::DeadlineExceeded,
         Refusal::TooManyWaiters => ErrorCode::Busy,
     };

@@ -1,14 +1,20 @@
 //! Answers as HTTP: one JSON value, lines that stream, errors.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use common::api::error::ApiError;
-use http_body_util::channel::Channel;
+use hyper::body::{Body as HttpBody, Frame};
 use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 /// What a handler gives.
 pub(super) type Answered = Result<Response, Failure>;
@@ -61,14 +67,48 @@ const CHUNKS_WAITING_MAX: usize = 2;
 
 /// The writing end of a streamed body. Dropped without [`Lines::end`] it cuts the answer off.
 pub(super) struct Lines {
-    sender: Option<http_body_util::channel::Sender<Bytes, CutOff>>,
+    sender: mpsc::Sender<Bytes>,
+    is_whole: Arc<AtomicBool>,
+}
+
+/// The body. Chunks and end go one way: in `http_body_util::channel` they go two, and a last chunk that
+/// comes between the looks at both is lost, with a proper end.
+struct Chunks {
+    received: mpsc::Receiver<Bytes>,
+    is_whole: Arc<AtomicBool>,
+    is_over: bool,
+}
+
+impl HttpBody for Chunks {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        match self.received.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(chunk)) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            Poll::Ready(None) => {
+                self.is_over = true;
+                let is_whole = self.is_whole.load(Ordering::Acquire);
+                Poll::Ready((!is_whole).then_some(Err(CutOff)))
+            }
+        }
+    }
 }
 
 /// A streamed answer and its writing end.
 pub(super) fn stream() -> (Lines, Response) {
-    let (sender, body) = Channel::new(CHUNKS_WAITING_MAX);
+    let (sender, received) = mpsc::channel(CHUNKS_WAITING_MAX);
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let body = Chunks { received, is_whole: Arc::clone(&is_whole), is_over: false };
     let response = ([(CONTENT_TYPE, "application/json")], Body::new(body)).into_response();
-    (Lines { sender: Some(sender) }, response)
+    (Lines { sender, is_whole }, response)
 }
 
 impl Lines {
@@ -81,20 +121,15 @@ impl Lines {
 
     /// Sends whole lines. Waits for a slow client.
     pub(super) async fn bytes(&mut self, lines: Vec<u8>) -> Result<(), Gone> {
-        let sender = self.sender.as_mut().ok_or(Gone)?;
-        sender.send_data(lines.into()).await.map_err(|_| Gone)
+        self.sender.send(lines.into()).await.map_err(|_| Gone)
     }
 
     /// Ends the answer properly.
-    pub(super) fn end(mut self) {
-        self.sender = None;
+    pub(super) fn end(self) {
+        // Seen by whoever sees that the sender is gone.
+        self.is_whole.store(true, Ordering::Release);
     }
 }
 
-impl Drop for Lines {
-    fn drop(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            sender.abort(CutOff);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

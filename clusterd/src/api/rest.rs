@@ -1,7 +1,7 @@
 //! The control verbs, in the shape of the ipfs-cluster REST API.
 
 use common::api::error::{ApiError, ErrorCode};
-use common::ids::Cid;
+use common::ids::{Cid, PeerId};
 
 use super::refusal::bad;
 
@@ -15,6 +15,7 @@ pub(super) mod import;
 pub(super) mod peers;
 pub(super) mod pins;
 pub(super) mod records;
+pub(super) mod repin;
 pub(super) mod state;
 pub(super) mod status;
 
@@ -28,6 +29,10 @@ fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn cid(text: &str) -> Result<Cid, ApiError> {
     text.parse().map_err(|error| bad(format!("error decoding Cid: {error}")))
+}
+
+fn peer(text: &str) -> Result<PeerId, ApiError> {
+    text.parse().map_err(|error| bad(format!("error decoding Peer ID: {error}")))
 }
 
 /// Go's words for a filter with a strange word in it.

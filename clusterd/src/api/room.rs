@@ -63,6 +63,8 @@ pub struct Me {
     pub peer: PeerId,
     /// Its name.
     pub peername: String,
+    /// Whether it follows others and changes nothing itself.
+    pub is_follower: bool,
 }
 
 impl Room {

@@ -26,6 +26,9 @@ const NAME_BYTES_MAX: usize = 128;
 /// Longest path of a Unix socket, in bytes. Source: unix(7), `sun_path` without its final zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
+/// Each moved pin is fetched by another Kubo.
+const REPINS: std::ops::RangeInclusive<u32> = 1..=60_000;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawConfig {
@@ -66,6 +69,9 @@ struct RawIpfs {
 struct RawReplication {
     min: Option<Spanned<RawFactor>>,
     max: Option<Spanned<RawFactor>>,
+    repin: Option<bool>,
+    repin_after: Option<Spanned<Seconds>>,
+    repin_per_minute: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,7 +122,7 @@ impl RawConfig {
         duration(self.ipfs.call_timeout, &mut config.ipfs.call_timeout, faults);
         config.ipfs.reserve = self.ipfs.reserve.map_or(config.ipfs.reserve, |size| size.0);
         self.peers.check(&mut config.peers, faults);
-        self.replication.check(&mut config.replication, faults);
+        self.replication.check(&mut config, faults);
         self.pinset.check(&mut config.pinset, faults);
         self.allocation.check(&mut config, faults);
         self.tags.check(&mut config, faults);
@@ -129,7 +135,16 @@ impl RawConfig {
 }
 
 impl RawReplication {
-    fn check(self, replication: &mut Replication, faults: &mut Faults) {
+    fn check(self, config: &mut Config, faults: &mut Faults) {
+        config.repin.is_on = self.repin.unwrap_or(config.repin.is_on);
+        duration(self.repin_after, &mut config.repin.after, faults);
+        if let Some(pins) = self.repin_per_minute {
+            if !REPINS.contains(pins.as_ref()) {
+                faults.add(pins.span(), "no such number of pins a minute", "use 1 to 60000");
+            }
+            config.repin.per_minute = pins.into_inner();
+        }
+        let replication = &mut config.replication;
         match (self.min, self.max) {
             (None, None) => {}
             (Some(min), Some(max)) => {

@@ -25,8 +25,8 @@ fn every_key_is_taken() {
          [ipfs]\napi = \"/unix/run/kubo.sock\"\npin_timeout = \"1m\"\ncall_timeout = \"5s\"\n\
          [peers]\nlisten = []\nannounce = [\"/dns4/a.example/tcp/9096\"]\ntrusted = [\"*\"]\n\
          bootstrap = [\"/ip4/10.0.0.1/tcp/9096/p2p/12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n\
-         connections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
-         [replication]\nmin = 2\nmax = 3\n\
+         follower = true\nconnections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
+         [replication]\nmin = 2\nmax = 3\nrepin = true\nrepin_after = \"1h\"\nrepin_per_minute = 9\n\
          [tracker]\npins_running_max = 4\nretry_after = \"1s\"\nretry_after_max = \"1h\"\naudit_every = \"1d\"\n\
          [status]\nlisten = \"/ip4/127.0.0.1/tcp/9093\"\n[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/9092\"\n\
          [log]\nformat = \"json\"\nlevel = \"debug\"\n",
@@ -34,10 +34,12 @@ fn every_key_is_taken() {
     .unwrap();
     assert_eq!(config.ipfs.api, Address::Unix("/run/kubo.sock".into()));
     assert_eq!(config.replication.factors(), (2, 3));
+    let hour = Duration::from_secs(3600);
+    assert_eq!(config.repin, Repin { is_on: true, after: hour, per_minute: 9 });
     assert_eq!(config.tracker.pins_running_max, 4);
     assert_eq!((config.peers.bootstrap.len(), config.peers.announce.len()), (1, 1));
     assert_eq!((config.peers.connections_max, config.peers.fetch_timeout.as_secs()), (50, 10));
-    assert!(config.peers.mdns && config.peers.dht);
+    assert!(config.peers.mdns && config.peers.dht && config.peers.follower);
     assert!(config.status_listen.is_some());
     assert_eq!(config.metrics_listen, "127.0.0.1:9092".parse().ok());
 }
@@ -69,6 +71,7 @@ fn replication_factors_come_as_a_usable_pair() {
     assert!(faults("[replication]\nmin = 1\n").contains("belong together"));
     assert!(faults("[replication]\nmin = 3\nmax = 2\n").contains("cannot be used together"));
     assert!(faults("[replication]\nmin = \"all\"\nmax = \"all\"\n").contains("everywhere"));
+    assert!(faults("[replication]\nrepin_per_minute = 0\n").contains("1 to 60000"));
     let everywhere = parse("[replication]\nmin = \"everywhere\"\nmax = \"everywhere\"\n").unwrap();
     assert_eq!(everywhere.replication, Replication::Everywhere);
 }

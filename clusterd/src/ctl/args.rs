@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(super) use super::add_args::AddArgs;
 pub(super) use super::health_args::{GraphArgs, MetricsArgs};
+pub(super) use super::peer_args::{PeerArgs, PeersCommand, RepinArgs};
 pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs};
 pub(super) use super::setup_args::{InviteArgs, JoinArgs, SetupArgs};
 
@@ -97,6 +98,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: PeersCommand,
     },
+    /// Give the pins of a peer to others, where fewer than the minimum of holders are left without it
+    ///
+    /// For a peer that is gone for good, or before it is stopped. This peer moves them, one after the other,
+    /// and the new holders fetch them. What the setting repin of [replication] does by itself is shown by -n.
+    Repin(RepinArgs),
     /// Collect garbage in the Kubo of every peer
     Gc,
     /// Check configuration files before a restart
@@ -140,12 +146,6 @@ pub(super) enum PinCommand {
     Update(PinUpdateArgs),
     /// List the pinset, or show the records of some CIDs
     Ls(PinLsArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PeersCommand {
-    /// List all peers
-    Ls,
 }
 
 #[derive(Debug, Subcommand)]

@@ -130,6 +130,7 @@ impl Failure {
                 }
                 ErrorCode::BadRequest
                 | ErrorCode::Forbidden
+                | ErrorCode::Follower
                 | ErrorCode::Conflict
                 | ErrorCode::IpfsRefused
                 | ErrorCode::IpfsUnreachable
@@ -189,6 +190,9 @@ impl Failure {
                 }
                 ErrorCode::Forbidden => {
                     "This is the proxy socket; use the control socket (control.sock)."
+                }
+                ErrorCode::Follower => {
+                    "Change pins at a peer that is no follower, or take follower out of [peers]."
                 }
                 ErrorCode::BadRequest
                 | ErrorCode::NotFound

@@ -18,10 +18,12 @@ mod history;
 mod import;
 mod listing;
 mod metrics;
+mod peer_args;
 mod peers;
 mod pin_args;
 mod pins;
 mod render;
+mod repin;
 mod setup;
 mod setup_args;
 mod status;
@@ -85,6 +87,10 @@ async fn dispatch(
     match command {
         Command::Id => peers::id(connection, out).await,
         Command::Peers { command: PeersCommand::Ls } => peers::list(connection, out).await,
+        Command::Peers { command: PeersCommand::Rm(args) } => {
+            peers::remove(connection, &args, out).await
+        }
+        Command::Repin(args) => repin::repin(connection, &args, out).await,
         Command::Version => peers::version(connection, out).await,
         Command::Gc => peers::collect_garbage(connection, out).await,
         Command::Health => health::health(connection, out).await,

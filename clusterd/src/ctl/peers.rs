@@ -1,4 +1,4 @@
-//! `clusterdctl id`, `peers ls`, `version` and `gc`: the peers and their Kubos.
+//! `clusterdctl id`, `peers`, `version` and `gc`: the peers and their Kubos.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use common::api::client::{Call, ClientError};
 use common::api::peers::{IdInfo, VersionInfo};
 use common::api::proxy::RepoGcEvent;
 
+use super::args::PeerArgs;
 use super::connection::Connection;
 use super::failure::{Failure, code};
 use super::render::{Output, Rows, or_dash, printable};
@@ -57,6 +58,23 @@ pub(super) async fn list(connection: &Connection, out: &mut Output) -> Result<u8
         )?;
     }
     rows.end(out)?;
+    Ok(code::OK)
+}
+
+pub(super) async fn remove(
+    connection: &Connection,
+    args: &PeerArgs,
+    out: &mut Output,
+) -> Result<u8, Failure> {
+    connection.send(&Call::new(api::PEER_RM, &[args.peer.as_str()])).await?;
+    if out.json() {
+        out.object(&serde_json::json!({ "removed": args.peer }))?;
+    } else {
+        out.line(format!(
+            "{} is forgotten here; other peers forget it by themselves, or as you tell them",
+            args.peer
+        ))?;
+    }
     Ok(code::OK)
 }
 

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clusterd_core::config::NodeConfig;
+use clusterd_core::config::{NodeConfig, RepinConfig};
 use clusterd_core::effect::Effect;
 use clusterd_core::input::Input;
 use clusterd_core::node::Node;
 use clusterd_core::snapshot::Snapshot;
 use clusterd_core::store::StoreError;
+use common::ids::PeerId;
 use common::lifecycle;
 use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
@@ -21,9 +22,10 @@ use tokio::task::JoinHandle;
 use super::DaemonError;
 use crate::api::door::{Door, Waiters};
 use crate::api::kubo::Kubo;
+use crate::api::others::Others;
 use crate::api::room::{Counts, Me, Room};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Trusted};
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
 use crate::effects::{Outbox, Peers};
 use crate::identity::{self, ClusterSecret, Identity};
@@ -32,6 +34,7 @@ use crate::net::{self, IncomingRpc, Net, NetConfig, Started};
 use crate::seams::KuboSeam;
 use crate::seams::blocks::StoredBlocks;
 use crate::seams::informer::Informer;
+use crate::seams::links::Links;
 use crate::seams::network::{Bridge, Pings};
 use crate::seams::others::RpcOthers;
 use crate::seams::watchers::Watchers;
@@ -75,9 +78,7 @@ pub(super) async fn open(
     secret: &ClusterSecret,
     halted: watch::Receiver<bool>,
 ) -> Result<Opened, DaemonError> {
-    let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
-    let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
-    let kubo = Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout);
+    let kubo = kubo(config)?;
     let seam: Arc<dyn Kubo> = Arc::new(KuboSeam::new(kubo.clone(), config.ipfs.call_timeout));
     let state = open_state(config, identity).await?;
     let (reader, measured) = (state.reader.clone(), state.reader.clone());
@@ -118,14 +119,15 @@ pub(super) async fn open(
         fetched,
     };
     let driver = start(driver, effects)?;
-    let fed = Fed { inputs, counts: seen.clone(), kubo: Arc::clone(&seam), watching };
-    let (network, tasks, pings) = fed.feed(config, started);
+    let (kubo, members) = (Arc::clone(&seam), seen_members.clone());
+    let fed = Fed { inputs, counts: seen.clone(), kubo, watching, members };
+    let (network, tasks, others) = fed.feed(config, started);
     let room = Room {
         door,
         snapshot,
         kubo: seam,
-        me: Me { peer: identity.peer, peername: config.peername.clone() },
-        others: Arc::new(RpcOthers::new(network.net.clone(), pings)),
+        me: me(config, identity),
+        others,
         trusted: config.peers.trusted.clone(),
         stored_bytes: Arc::new(move || measured.bytes().ok()),
         members: seen_members,
@@ -133,6 +135,17 @@ pub(super) async fn open(
         collecting: tokio::sync::Mutex::new(()),
     };
     Ok(Opened { room: Arc::new(room), watchers, driver, network, tasks })
+}
+
+fn kubo(config: &Config) -> Result<Client, DaemonError> {
+    let authorization = identity::load_ipfs_authorization()?.map(HeaderValue::try_from);
+    let authorization = authorization.transpose().map_err(|_| DaemonError::Authorization)?;
+    Ok(Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout))
+}
+
+fn me(config: &Config, identity: &Identity) -> Me {
+    let (peer, peername) = (identity.peer, config.peername.clone());
+    Me { peer, peername, is_follower: config.peers.follower }
 }
 
 async fn open_state(config: &Config, identity: &Identity) -> Result<State, DaemonError> {
@@ -161,11 +174,16 @@ struct Fed {
     counts: watch::Receiver<Counts>,
     kubo: Arc<dyn Kubo>,
     watching: Watching,
+    members: watch::Receiver<BTreeSet<PeerId>>,
 }
 
 impl Fed {
-    /// Starts those that feed the node from the network and tell the network of this peer.
-    fn feed(self, config: &Config, started: Started) -> (Network, Vec<JoinHandle<()>>, Pings) {
+    /// Starts those that feed the node from the network, tell the network of this peer, and connect Kubos.
+    fn feed(
+        self,
+        config: &Config,
+        started: Started,
+    ) -> (Network, Vec<JoinHandle<()>>, Arc<dyn Others>) {
         let (wake, pings) = (Arc::new(Notify::new()), Pings::default());
         let bridge = Bridge {
             net: started.net.clone(),
@@ -177,16 +195,29 @@ impl Fed {
         let informer = Informer {
             net: started.net.clone(),
             inputs: self.inputs,
-            kubo: self.kubo,
+            kubo: Arc::clone(&self.kubo),
             counts: self.counts,
             peername: config.peername.clone(),
             tags: config.tags.clone(),
+            is_follower: config.peers.follower,
             reserve: config.ipfs.reserve,
             wake,
         };
-        let tasks = vec![tokio::spawn(bridge.run(started.events)), tokio::spawn(informer.run())];
+        let others: Arc<dyn Others> = Arc::new(RpcOthers::new(started.net.clone(), pings.clone()));
+        let links = Links {
+            net: started.net.clone(),
+            kubo: self.kubo,
+            others: Arc::clone(&others),
+            members: self.members,
+            pings,
+        };
+        let tasks = vec![
+            tokio::spawn(bridge.run(started.events)),
+            tokio::spawn(informer.run()),
+            tokio::spawn(links.run()),
+        ];
         let network = Network { net: started.net, rpc: started.rpc, task: started.task };
-        (network, tasks, pings)
+        (network, tasks, others)
     }
 }
 
@@ -226,6 +257,15 @@ async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonE
 fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     NodeConfig {
+        follower: config.peers.follower,
+        trusted: match &config.peers.trusted {
+            Trusted::Everyone => None,
+            Trusted::Only(peers) => Some(peers.iter().copied().collect()),
+        },
+        repin: RepinConfig {
+            after: config.repin.is_on.then(|| millis(config.repin.after)),
+            per_minute: config.repin.per_minute,
+        },
         replication: config.replication,
         expects_others: expects_others(config),
         allocate_by: config.allocate_by.clone(),

@@ -52,6 +52,7 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::Import { waiter, .. }
         | Input::Recover { waiter, .. }
         | Input::Status { waiter, .. }
+        | Input::RepinView { waiter, .. }
         | Input::Operations { waiter }
         | Input::History { waiter }
         | Input::Members { waiter } => Some(*waiter),
@@ -66,6 +67,8 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::BlockFailed { .. }
         | Input::PeerCame
         | Input::PeerReports { .. }
+        | Input::Repin { .. }
+        | Input::PeerRemoved { .. }
         | Input::Metric(_)
         | Input::Tick => None,
     }

@@ -1,9 +1,10 @@
-//! Blocks into Kubo, many in a call, and whom it is connected to.
+//! Blocks into Kubo, many in a call, and whom it is, or shall be, connected to.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use common::ids::Cid;
+use multiaddr::Multiaddr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
@@ -102,6 +103,19 @@ fn hash_name(code: u64) -> Option<&'static str> {
         0xb240 => "blake2b-512",
         _ => return None,
     })
+}
+
+/// Connects Kubo to another node. It tries all addresses of one id at once, and one that is connected
+/// already is no work.
+///
+/// # Errors
+/// [`ConnectorError`]; also when no address answers.
+pub async fn connect(client: &Client, addresses: &[Multiaddr]) -> Result<(), ConnectorError> {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let query: Vec<(&str, &str)> = addresses.iter().map(|one| ("arg", one.as_str())).collect();
+    let answer: Result<IgnoredAny, _> =
+        client.call("connect to another node", "swarm/connect", &query).await;
+    answer.map(drop)
 }
 
 #[derive(Deserialize)]

@@ -109,6 +109,16 @@ impl Book {
         }
     }
 
+    /// Forgets a peer, configured or not; `true` when it was known.
+    pub(super) fn forget(&mut self, peer: &PeerId) -> bool {
+        let was_known = self.peers.remove(peer);
+        if was_known.as_ref().is_some_and(|entry| !entry.fixed.is_empty()) {
+            tracing::warn!(%peer, "a removed peer is named in bootstrap of [peers]: take it out, or it is known again after a restart");
+        }
+        self.changed |= was_known.is_some();
+        was_known.is_some()
+    }
+
     /// Addresses of a peer, best first, without `/p2p`.
     pub(super) fn of(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.peers.get(peer).map(|entry| entry.all().cloned().collect()).unwrap_or_default()
@@ -246,5 +256,8 @@ mod tests {
         assert_eq!(book.peers.len(), PEERS_MAX);
         book.wrong(&configured, &address("/ip4/10.0.0.1/tcp/1"));
         assert!(book.knows(&configured));
+        book.take_changed();
+        assert!(book.forget(&configured) && !book.forget(&configured));
+        assert!(!book.knows(&configured) && book.take_changed());
     }
 }

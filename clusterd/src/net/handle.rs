@@ -30,6 +30,7 @@ pub(super) enum Command {
     Have(Vec<BlockId>),
     Open(libp2p::PeerId, Reply),
     AddAddresses(libp2p::PeerId, Vec<Multiaddr>),
+    Forget(libp2p::PeerId, oneshot::Sender<bool>),
     Stop,
 }
 
@@ -141,6 +142,15 @@ impl Net {
     /// passed over. The peer is connected to.
     pub async fn add_addresses(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
         drop(self.commands.send(Command::AddAddresses(*peer.inner(), addresses)).await);
+    }
+
+    /// Forgets where a peer is, also where the configuration says it; `true` when that was known. Its
+    /// connections stay, and what they tell is learnt anew.
+    pub async fn forget(&self, peer: PeerId) -> bool {
+        let (reply, done) = oneshot::channel();
+        drop(self.commands.send(Command::Forget(*peer.inner(), reply)).await);
+        // Without an answer the network is stopping.
+        done.await.unwrap_or(false)
     }
 
     /// Peers with a connection, in the order of their ids.

@@ -17,7 +17,7 @@ use crate::api::kubo::Kubo;
 use crate::api::room::Counts;
 use crate::clock;
 use crate::net::Net;
-use crate::net::gorpc::metric::{Metric, PINQUEUE_BUCKET, Ping};
+use crate::net::gorpc::metric::{FREESPACE, Metric, PINQUEUE_BUCKET, Ping};
 
 /// How often metrics are published. Source: `monitor_ping_interval` of Go ipfs-cluster.
 const EVERY: Duration = Duration::from_secs(15);
@@ -42,6 +42,8 @@ pub struct Informer {
     pub peername: String,
     /// Tags by which pins are spread, as `group`.
     pub tags: BTreeMap<String, String>,
+    /// Whether this peer only follows others.
+    pub is_follower: bool,
     /// Bytes of Kubo's volume that stay free.
     pub reserve: u64,
     /// Somebody new listens: all is told at once.
@@ -95,9 +97,11 @@ impl Informer {
         let mut metrics = vec![Metric::ping(me, &ping, until)];
         metrics.extend(self.tags.iter().map(|(tag, value)| Metric::tag(me, tag, value, until)));
         metrics.push(Metric::pinqueue(me, queued, PINQUEUE_BUCKET, until));
+        metrics.extend(self.is_follower.then(|| Metric::follower(me, until)));
         metrics.extend(facts.free.map(|free| Metric::freespace(me, free, until)));
-        // Source: Go never publishes what is not valid.
-        metrics.retain(|metric| metric.is_valid);
+        // That no space is left is told at once, as a value that is not valid: Go is silent, and goes on
+        // being given pins until its last metric has run out.
+        metrics.retain(|metric| metric.is_valid || metric.name == FREESPACE);
         metrics
     }
 
@@ -135,10 +139,44 @@ fn expiry() -> i64 {
     now_ns().saturating_add(i64::try_from(LIFE.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// A Kubo that fills up and collects garbage by turns is told of this often.
+const TOLD_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// What the log is told of Kubo's space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// None is left.
+    Used,
+    /// There is some again, after none was left.
+    Free,
+}
+
+/// What was last told.
+#[derive(Debug, Default)]
+struct Space {
+    is_used_up: bool,
+    told: Option<Instant>,
+}
+
+impl Space {
+    /// So many bytes may still be added; gives what is to be told, once.
+    fn see(&mut self, free: u64, now: Instant) -> Option<Told> {
+        if free > 0 {
+            return std::mem::take(&mut self.is_used_up).then_some(Told::Free);
+        }
+        let is_due = self.told.is_none_or(|told| now - told >= TOLD_EVERY);
+        if self.is_used_up || !is_due {
+            return None;
+        }
+        (self.is_used_up, self.told) = (true, Some(now));
+        Some(Told::Used)
+    }
+}
+
 async fn look(kubo: Arc<dyn Kubo>, reserve: u64, facts: watch::Sender<Facts>) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_told = false;
+    let (mut is_told, mut space) = (false, Space::default());
     while !facts.is_closed() {
         ticks.tick().await;
         // While it does not answer the last id and addresses are repeated, as Go does.
@@ -156,6 +194,14 @@ async fn look(kubo: Arc<dyn Kubo>, reserve: u64, facts: watch::Sender<Facts>) {
             Err(_) => {}
         }
         let free = kubo.free_space(reserve).await.ok();
+        match free.and_then(|free| space.see(free, Instant::now())) {
+            Some(Told::Used) => tracing::warn!(
+                name: messages::NO_SPACE,
+                "ipfs has no space left beyond the reserve, and this peer is given no new pins: free space on its volume, collect garbage with clusterdctl gc, or change Datastore.StorageMax of ipfs or reserve in [ipfs]"
+            ),
+            Some(Told::Free) => tracing::info!("ipfs has space again, and this peer is given pins"),
+            None => {}
+        }
         facts.send_modify(|facts| facts.free = free);
     }
 }
@@ -177,6 +223,18 @@ fn is_global(address: &Multiaddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_space_is_told_once_and_so_is_its_return() {
+        let (mut space, now) = (Space::default(), Instant::now());
+        assert_eq!(space.see(7, now), None);
+        assert_eq!((space.see(0, now), space.see(0, now)), (Some(Told::Used), None));
+        assert_eq!((space.see(7, now), space.see(7, now)), (Some(Told::Free), None));
+        // It comes and goes: neither is told again for a while.
+        let soon = now + TOLD_EVERY / 2;
+        assert_eq!((space.see(0, soon), space.see(7, soon)), (None, None));
+        assert_eq!(space.see(0, now + TOLD_EVERY), Some(Told::Used));
+    }
 
     #[test]
     fn addresses_that_only_this_machine_can_use_are_not_told() {

@@ -10,6 +10,7 @@ use common::api::peers::IpfsInfo;
 use common::api::proxy::RepoStat;
 use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
+use multiaddr::Multiaddr;
 use tokio::sync::mpsc;
 
 use crate::api::kubo::{Collected, Kubo, Soon, Upload};
@@ -116,6 +117,13 @@ impl Kubo for KuboSeam {
                 version: stat.version,
                 missing: Vec::new(),
             })
+        })
+    }
+
+    fn connect(&self, addresses: Vec<Multiaddr>) -> Soon<'_, ()> {
+        Box::pin(async move {
+            let connected = blocks::connect(&self.client, &addresses).await;
+            connected.map_err(|error| failure(error, None))
         })
     }
 

@@ -26,7 +26,10 @@ const SERVED_MAX: usize = 256;
 
 /// What the peers last said of themselves in their pings.
 #[derive(Debug, Clone, Default)]
-pub struct Pings(Arc<RwLock<BTreeMap<PeerId, Ping>>>);
+pub struct Pings {
+    newest: Arc<RwLock<BTreeMap<PeerId, Ping>>>,
+    changed: Arc<Notify>,
+}
 
 /// Most peers whose pings are kept.
 const PINGS_MAX: usize = 10_000;
@@ -35,13 +38,25 @@ impl Pings {
     /// The newest of a peer.
     #[must_use]
     pub fn of(&self, peer: &PeerId) -> Option<Ping> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(peer).cloned()
+        self.newest.read().unwrap_or_else(PoisonError::into_inner).get(peer).cloned()
+    }
+
+    /// Waits until a peer has said something new; for one listener. Cancel-safe.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Forgets what a peer said.
+    pub fn forget(&self, peer: &PeerId) {
+        self.newest.write().unwrap_or_else(PoisonError::into_inner).remove(peer);
     }
 
     fn note(&self, peer: PeerId, ping: Ping) {
-        let mut pings = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if pings.len() < PINGS_MAX || pings.contains_key(&peer) {
+        let mut pings = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        let is_same = pings.get(&peer) == Some(&ping);
+        if !is_same && (pings.len() < PINGS_MAX || pings.contains_key(&peer)) {
             pings.insert(peer, ping);
+            self.changed.notify_one();
         }
     }
 }

@@ -157,6 +157,18 @@ impl Others for RpcOthers {
         self.pings.of(peer)?.ipfs_id
     }
 
+    fn is_connected(&self, peer: &PeerId) -> bool {
+        self.net.address_of(peer).is_some()
+    }
+
+    fn forget(&self, peer: PeerId) -> Soon<'_, bool> {
+        Box::pin(async move {
+            let was_known = self.net.forget(peer).await || self.pings.of(&peer).is_some();
+            self.pings.forget(&peer);
+            Ok(was_known)
+        })
+    }
+
     fn own_addresses(&self) -> Vec<Multiaddr> {
         self.net.own_addresses()
     }

@@ -69,12 +69,7 @@ impl Peer for RpcPeer {
     }
 
     fn remove_peer(&self, peer: PeerId) -> Soon<'_, ()> {
-        Box::pin(async move {
-            let words = format!(
-                "{peer} cannot be removed from afar: stop it, and it is gone with its last ping"
-            );
-            Err(Refusal(words))
-        })
+        Box::pin(async move { self.room.remove_peer(peer).await.map_err(refusal) })
     }
 
     fn version(&self) -> VersionInfo {
@@ -145,7 +140,10 @@ impl Peer for RpcPeer {
         Box::pin(async move {
             let pins = vec![pin];
             let asked = self.room.door.answer(|waiter| Input::Import { waiter, pins }).await;
-            asked.map(drop).map_err(refusal)
+            if let Answer::Refused(refused) = asked.map_err(refusal)? {
+                return Err(Refusal(refused.to_string()));
+            }
+            Ok(())
         })
     }
 
@@ -168,6 +166,7 @@ impl Peer for RpcPeer {
                 | Answer::History { .. }
                 | Answer::Members(_)
                 | Answer::Imported { .. }
+                | Answer::Repin(_)
                 | Answer::Recovering { .. } => Ok(()),
             }
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::error::ApiError;
-use crate::ids::Cid;
+use crate::ids::{Cid, PeerId};
 use crate::pin::PinMode;
 use crate::status::PinStatus;
 
@@ -60,6 +60,50 @@ pub enum AdoptEvent {
         known: u64,
     },
     /// Kubo, or the store, failed. What was found before and is durable stays.
+    Error(ApiError),
+}
+
+/// One line of the answer to a re-allocation; query `dry_run` (`true` moves nothing). The last line is
+/// `Done` or `Error`. Without a dry run the pins then move one after the other, within the peer's rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RepinEvent {
+    /// A pin goes to other peers.
+    Move {
+        /// Which pin.
+        cid: Cid,
+        /// Its name; empty for none.
+        name: String,
+        /// Peers that shall hold it no more.
+        from: Vec<PeerId>,
+        /// Peers that shall hold it from then on.
+        to: Vec<PeerId>,
+        /// Who does it.
+        by: Option<PeerId>,
+    },
+    /// A pin has too few holders left, and too few peers could take it.
+    Short {
+        /// Which pin.
+        cid: Cid,
+        /// Its name; empty for none.
+        name: String,
+        /// Fewest peers.
+        needed: usize,
+        /// Peers that hold it or could.
+        found: usize,
+    },
+    /// All pins were looked at.
+    Done {
+        /// Pins that go to others.
+        moves: u64,
+        /// Pins that nobody can take.
+        short: u64,
+        /// Pins of the peer with enough other holders: they stay as they are.
+        enough: u64,
+        /// Seconds until it happens by itself; absent when it does not.
+        due_in: Option<u64>,
+    },
+    /// The store failed.
     Error(ApiError),
 }
 

@@ -17,6 +17,8 @@ pub enum ErrorCode {
     NotPinned,
     /// The pinset holds something that forbids it.
     Conflict,
+    /// This peer follows others and changes nothing itself.
+    Follower,
     /// Kubo answered with an error.
     IpfsRefused,
     /// Kubo cannot be reached.
@@ -43,7 +45,7 @@ impl ErrorCode {
     pub fn http_status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::Follower => 403,
             Self::NotFound | Self::NotPinned => 404,
             Self::Conflict => 409,
             Self::DeadlineExceeded => 504,

@@ -61,6 +61,8 @@ routes! {
     PROXY_PIN_LS = "GET" "/proxy/pin/ls" Proxy;
     /// Looks pins up: [`proxy::PinLookup`] in, lines of [`proxy::PinLookupEvent`] out.
     PROXY_PIN_LOOKUP = "POST" "/proxy/pin/lookup" Proxy;
+    /// Whether this peer changes pins at all: nothing in, an error where it only follows others.
+    PROXY_PIN_ALLOWED = "GET" "/proxy/pin/allowed" Proxy;
     /// Sums the repositories: [`proxy::RepoStatQuery`] as query in, [`proxy::RepoStat`] out.
     PROXY_REPO_STAT = "GET" "/proxy/repo/stat" Proxy;
     /// Collects garbage on every peer: nothing in, lines of [`proxy::RepoGcEvent`] out.
@@ -72,6 +74,8 @@ routes! {
     VERSION = "GET" "/version" Control;
     /// All peers: lines of [`peers::IdInfo`] out.
     PEERS = "GET" "/peers" Control;
+    /// Forgets a peer that is gone: nothing out.
+    PEER_RM = "DELETE" "/peers/{peer}" Control;
     /// All records of the pinset: query `filter` (types), lines of [`pins::PinJson`] out.
     ALLOCATIONS = "GET" "/allocations" Control;
     /// One record: [`pins::PinJson`] out.
@@ -103,6 +107,8 @@ routes! {
     /// Takes in what the local Kubo has pinned: query `dry_run`, lines of
     /// [`composite::AdoptEvent`] out.
     ADOPT = "POST" "/composite/adopt" Control;
+    /// Gives the pins of a peer to others: query `dry_run`, lines of [`composite::RepinEvent`] out.
+    REPIN = "POST" "/composite/repin/{peer}" Control;
     /// Counts and health: [`composite::Summary`] out.
     SUMMARY = "GET" "/composite/summary" Control;
     /// How far the replicated history is: [`composite::History`] out.

@@ -6,6 +6,7 @@ mod refused;
 mod view;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::api::proxy::PinAdd;
@@ -27,7 +28,7 @@ use crate::relay::{self, Edits, Observed};
 
 use super::request::limit::{Limit, PIN_DEADLINE_EXCEEDED};
 use kept::naming;
-use refused::{show_error, unanswered};
+use refused::{forbidden, show_error, unanswered};
 use view::{Broken, View};
 
 /// CIDs held until they are pinned; about the size of one request to clusterd.
@@ -216,6 +217,10 @@ pub(crate) async fn serve(
     upload: &Upload,
     watch: &mut impl Watch,
 ) -> io::Result<()> {
+    let context = Arc::clone(&exchange.worker.context);
+    if let Err(words) = context.cluster.may_pin().await {
+        return forbidden(exchange, &context, upload.encoding, &words).await;
+    }
     let onward = Edits { target: Some(upload.target.clone()), ..edits.clone() };
     let mut observed = match relay::observe(exchange, &onward).await {
         Ok(observed) => observed,

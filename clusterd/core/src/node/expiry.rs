@@ -10,6 +10,9 @@ use crate::tracker::phase::{Lane, Place};
 /// Expiries carried out in one step; each is a write.
 const EXPIRED_MAX: usize = 100;
 
+/// A follower looks again so much later whether others have unpinned what has expired, in milliseconds.
+const FOLLOWER_LOOKS_AFTER: u64 = 3_600_000;
+
 impl<S: Store> Node<S> {
     /// Unpins what has expired.
     pub(super) fn expire_pins(
@@ -30,7 +33,11 @@ impl<S: Store> Node<S> {
             let Some(pin) = self.pinset.pin(&self.store, &key)? else {
                 continue;
             };
-            if pin.expires_at.is_some_and(|second| time_of(second) <= now) {
+            let is_over = pin.expires_at.is_some_and(|second| time_of(second) <= now);
+            if is_over && self.config.follower {
+                // Others do it; should this peer be none any more, it does what they left.
+                self.note_time(&key, now.plus_millis(FOLLOWER_LOOKS_AFTER));
+            } else if is_over {
                 self.remove_pin(&key, &pin, false, now, effects)?;
             }
         }
@@ -39,7 +46,11 @@ impl<S: Store> Node<S> {
 
     /// Notes when a record goes away by itself.
     pub(super) fn note_expiry(&mut self, key: &PinKey, second: u64) {
-        let place = Place::new(Lane::Expiry, time_of(second), key);
+        self.note_time(key, time_of(second));
+    }
+
+    fn note_time(&mut self, key: &PinKey, time: Time) {
+        let place = Place::new(Lane::Expiry, time, key);
         self.store.put(Space::Queue, place.clone().into_bytes(), Vec::new());
         self.expiries.insert(place);
     }

@@ -213,7 +213,7 @@ impl<S: Store> Node<S> {
     }
 
     /// The peers that can take pins. One that is alone has no choice, whatever its metrics say.
-    fn candidates(&self, now: Time) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, now: Time) -> Vec<Candidate> {
         let own = self.config.peer;
         if self.members.members(now).len() == 1 {
             return vec![Candidate { peer: own, metrics: Vec::new() }];

@@ -70,7 +70,7 @@ impl<S: Store> Node<S> {
             rows.entry(key).or_insert(before);
         }
         for (key, before) in rows {
-            if self.pinset.is_joining() {
+            if self.pinset.is_joining() && !self.config.follower {
                 self.reclaim(&key, before.as_deref())?;
             }
             let after = set::row(&self.store, &key)?;

@@ -1,12 +1,40 @@
 //! Hands each input to who takes it.
 
+use super::waiters::refused;
 use super::{Node, pins, unpins};
-use crate::effect::Effect;
+use crate::effect::{Effect, Refusal};
 use crate::input::{Input, Time, WaiterId};
 use crate::store::{Store, StoreError};
 
 impl<S: Store> Node<S> {
     pub(super) fn take(
+        &mut self,
+        input: Input,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        if self.config.follower
+            && let Some(waiter) = change_of_client(&input)
+        {
+            effects.push(refused(waiter, Refusal::Follower));
+            return Ok(());
+        }
+        if let Input::RepinView { waiter, peer } = input {
+            self.view_repin(waiter, peer, now, effects);
+        } else if let Input::Repin { peer } = input {
+            self.give_up(peer, now);
+        } else if let Input::PeerRemoved { peer } = input {
+            self.remove_peer(peer, now);
+        } else if let Input::WaiterGone { waiter } = input {
+            self.waiters.remove(waiter);
+            self.forget_early(waiter);
+        } else {
+            return self.take_other(input, now, effects);
+        }
+        Ok(())
+    }
+
+    fn take_other(
         &mut self,
         input: Input,
         now: Time,
@@ -35,11 +63,6 @@ impl<S: Store> Node<S> {
                 self.metric(metric);
                 Ok(())
             }
-            Input::WaiterGone { waiter } => {
-                self.waiters.remove(waiter);
-                self.forget_early(waiter);
-                Ok(())
-            }
             Input::IpfsProgress { op, nodes, bytes } => self.work(now, effects, |tracker, work| {
                 tracker.progress(work, op, (nodes, bytes));
                 Ok(())
@@ -65,7 +88,11 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::PeerReports { peer, reports } => self.reports(peer, reports, now, effects),
-            Input::Tick => Ok(()),
+            Input::Tick
+            | Input::WaiterGone { .. }
+            | Input::RepinView { .. }
+            | Input::Repin { .. }
+            | Input::PeerRemoved { .. } => Ok(()),
         }
     }
 
@@ -81,10 +108,14 @@ impl<S: Store> Node<S> {
     }
 }
 
-/// Whether an input is a change that a client asked for.
-pub(super) fn is_of_client(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Pin { .. } | Input::Unpin { .. } | Input::Update { .. } | Input::Import { .. }
-    )
+/// Who waits for a change of the pinset; `None` when the input is none.
+pub(super) fn change_of_client(input: &Input) -> Option<WaiterId> {
+    if let Input::Pin { waiter, .. }
+    | Input::Unpin { waiter, .. }
+    | Input::Update { waiter, .. }
+    | Input::Import { waiter, .. } = input
+    {
+        return Some(*waiter);
+    }
+    None
 }

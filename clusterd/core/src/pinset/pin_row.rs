@@ -133,6 +133,16 @@ impl<'a> PinRow<'a> {
             || Fields(RowReader(self.body)).any(|field| field == (3, Field::Bytes(peer)))
     }
 
+    /// Binary ids of the peers that it is allocated to; none for a pin of all peers, or of nobody.
+    pub fn allocations(&self) -> impl Iterator<Item = &'a [u8]> {
+        let is_allocated = self.flags & (NO_PIN | HELD_BY_NONE | ALLOCATED) == ALLOCATED;
+        let body = if is_allocated { self.body } else { &[] };
+        Fields(RowReader(body)).filter_map(|field| match field {
+            (3, Field::Bytes(peer)) => Some(peer),
+            _ => None,
+        })
+    }
+
     /// Whether it stands for shards that are pins themselves, so that nobody holds it.
     #[must_use]
     pub fn is_held_by_none(&self) -> bool {

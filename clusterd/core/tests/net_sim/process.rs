@@ -147,6 +147,7 @@ impl World {
             | Answer::Status { .. }
             | Answer::Operations { .. }
             | Answer::History { .. }
+            | Answer::Repin(_)
             | Answer::Members(_)) => panic!("{other:?}"),
         };
         if is_accepted {

@@ -10,4 +10,5 @@ mod kubo;
 mod members;
 mod queue;
 mod random;
+mod repin;
 mod world;

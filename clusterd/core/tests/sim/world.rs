@@ -104,7 +104,10 @@ pub(crate) const DONE: Until = Until::Done { deadline: None };
 
 impl World {
     pub(crate) fn new() -> Self {
-        let config = NodeConfig::new(PEER.parse().unwrap());
+        Self::with(NodeConfig::new(PEER.parse().unwrap()))
+    }
+
+    pub(crate) fn with(config: NodeConfig) -> Self {
         let now = Time(1_000_000_000_000);
         let (node, effects) = Node::open(Disk::default(), config.clone(), now).unwrap();
         let mut world = Self {

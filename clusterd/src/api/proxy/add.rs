@@ -251,6 +251,7 @@ pub(super) fn done(outcome: Outcome) -> Result<Vec<Cid>, ApiError> {
         | Answer::History { .. }
         | Answer::Members(_)
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
+use clusterd_core::effect::Refusal;
 use clusterd_core::input::{Input, Until};
 use common::api::error::ApiError;
 use common::api::proxy::{PinRm, PinUpdate, Pins};
 use common::ids::{Cid, RequestId};
 
-use super::super::refusal::bad;
+use super::super::refusal::{bad, refused};
 use super::super::reply::{Answered, json};
 use super::super::room::Room;
 use super::add::done;
@@ -31,6 +32,14 @@ pub(in super::super) async fn pin_rm(State(room): State<Arc<Room>>, body: Bytes)
     match failure {
         Some(error) => Err(error.into()),
         None => json(&texts(&removed)),
+    }
+}
+
+/// Asked before a body is taken in that could not be pinned after.
+pub(in super::super) async fn pin_allowed(State(room): State<Arc<Room>>) -> Answered {
+    match room.me.is_follower {
+        true => Err(refused(&Refusal::Follower).into()),
+        false => json(&serde_json::json!({})),
     }
 }
 

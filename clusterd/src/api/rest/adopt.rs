@@ -84,6 +84,7 @@ async fn take_in(
         | Answer::History { .. }
         | Answer::Members(_)
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }

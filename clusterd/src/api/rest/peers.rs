@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use clusterd_core::effect::Answer;
 use clusterd_core::input::Input;
 use common::api::composite::Summary;
@@ -12,9 +12,9 @@ use common::api::peers::VersionInfo;
 use common::api::repo::{GlobalRepoGc, RepoGc};
 
 use super::super::others::{hides, others};
-use super::super::reply::{Answered, json, stream};
+use super::super::reply::{Answered, json, nothing, stream};
 use super::super::room::{Room, VERSION};
-use super::{Parameters, parameter};
+use super::{Parameters, parameter, peer};
 
 pub(in super::super) async fn id(State(room): State<Arc<Room>>) -> Answered {
     json(&room.id().await)
@@ -36,6 +36,15 @@ pub(in super::super) async fn peers(State(room): State<Arc<Room>>) -> Answered {
         lines.end();
     });
     Ok(response)
+}
+
+/// As Go: no content, or an error.
+pub(in super::super) async fn remove(
+    State(room): State<Arc<Room>>,
+    Path(text): Path<String>,
+) -> Answered {
+    room.remove_peer(peer(&text)?).await?;
+    Ok(nothing())
 }
 
 /// On one peer after the other, so that never all of them are busy with it; with `local` here alone.

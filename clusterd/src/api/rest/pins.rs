@@ -108,6 +108,7 @@ pub(super) async fn ask(
         | Answer::History { .. }
         | Answer::Members(_)
         | Answer::Imported { .. }
+        | Answer::Repin(_)
         | Answer::Recovering { .. } => Err(unexpected()),
     }
 }

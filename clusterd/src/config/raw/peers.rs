@@ -24,6 +24,7 @@ pub(super) struct RawPeers {
     announce: Option<Vec<Spanned<String>>>,
     bootstrap: Option<Vec<Spanned<String>>>,
     trusted: Option<Spanned<Vec<Spanned<String>>>>,
+    follower: Option<bool>,
     connections_max: Option<Spanned<u32>>,
     fetch_timeout: Option<Spanned<Seconds>>,
     mdns: Option<bool>,
@@ -48,6 +49,7 @@ impl RawPeers {
             peers.connections_max = most.into_inner();
         }
         duration(self.fetch_timeout, &mut peers.fetch_timeout, faults);
+        peers.follower = self.follower.unwrap_or(peers.follower);
         peers.mdns = self.mdns.unwrap_or(peers.mdns);
         peers.dht = self.dht.unwrap_or(peers.dht);
         if let Some(trusted) = self.trusted {

@@ -23,6 +23,8 @@ pub const REPOSIZE: &str = "reposize";
 pub const PINQUEUE: &str = "pinqueue";
 /// Pins that its Kubo has.
 pub const NUMPIN: &str = "numpin";
+/// That a peer writes nothing; its value does not matter.
+pub const FOLLOWER: &str = clusterd_core::members::FOLLOWER;
 /// In front of a tag's name.
 pub const TAG_PREFIX: &str = "tag:";
 
@@ -116,6 +118,12 @@ impl Metric {
     pub fn pinqueue(peer: PeerId, queued: u64, bucket: u64, expires_at_ns: i64) -> Self {
         let metric = Self::new(PINQUEUE, peer, queued.to_string(), expires_at_ns);
         Self { weight: -weight(queued / bucket.max(1)), ..metric }
+    }
+
+    /// That a peer only follows others. Ours alone: Go's peers do not tell it.
+    #[must_use]
+    pub fn follower(peer: PeerId, expires_at_ns: i64) -> Self {
+        Self::new(FOLLOWER, peer, "true".to_owned(), expires_at_ns)
     }
 
     /// Pins that a peer's Kubo has.

@@ -33,6 +33,13 @@ impl Task {
             }
             Command::Open(peer, reply) => self.open(peer, reply),
             Command::AddAddresses(peer, places) => self.learn(peer, &places, Instant::now()),
+            Command::Forget(peer, reply) => {
+                self.redial.remove(&peer);
+                let was_known = self.swarm.behaviour_mut().book.forget(&peer);
+                self.note_known();
+                // An error means that nobody waits any more.
+                reply.send(was_known).ok();
+            }
             // Taken by the loop.
             Command::Stop => {}
         }

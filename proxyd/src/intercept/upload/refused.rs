@@ -1,15 +1,17 @@
-//! Uploads that Kubo refused, or did not answer.
+//! Uploads that Kubo refused, or did not answer, or that are refused here.
 
 use std::io;
 
 use common::kubo::value::Encoding;
 use serde::Deserialize;
 
+use super::super::Context;
 use super::fields;
 use crate::exchange::Exchange;
+use crate::guard::Verdict;
 use crate::h1::reply::Line;
 use crate::relay::{Edits, ObserveError, Observed};
-use crate::reply;
+use crate::reply::{self, Answer};
 
 /// Kubo's error answers are a line.
 const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -54,6 +56,24 @@ pub(super) async fn show_error(
     }
     exchange.reply.head(status, &lines);
     exchange.reply.last(&body, &[]).await
+}
+
+/// Refuses an upload that could not be pinned, before Kubo takes it in. Kubo's rules come first.
+pub(super) async fn forbidden(
+    exchange: &mut Exchange,
+    context: &Context,
+    encoding: Encoding,
+    words: &str,
+) -> io::Result<()> {
+    let headers = match context.guard.admit(exchange).await {
+        Ok(Verdict::Admitted(headers)) => headers,
+        Ok(Verdict::Refused(refusal)) => return refusal.send(exchange).await,
+        Err(error) => {
+            return reply::unavailable(exchange, error.status(), &error.to_string()).await;
+        }
+    };
+    reply::settle_body(exchange).await;
+    Answer::new(exchange, headers, encoding).fail(words).await
 }
 
 /// Answers when Kubo did not.

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use common::ids::Cid;
 use common::kubo::car;
 use common::kubo::multipart::FirstPart;
-use futures_util::StreamExt;
-use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
+use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Pieces that wait for a slow Kubo; each is as large as a read from the client's socket.
@@ -32,16 +33,36 @@ pub(super) struct Passing {
     boundary: String,
 }
 
+/// What goes through the pipe. Without its end said, a form counts as broken off.
+enum Piece {
+    Bytes(Bytes),
+    Broken(io::Error),
+    End,
+}
+
+fn form(pieces: mpsc::Receiver<Piece>) -> UnsyncBoxBody<Bytes, io::Error> {
+    let frames = stream::unfold(Some(pieces), |pieces| async move {
+        let mut pieces = pieces?;
+        match pieces.recv().await {
+            Some(Piece::Bytes(bytes)) => Some((Ok(Frame::data(bytes)), Some(pieces))),
+            Some(Piece::End) => None,
+            Some(Piece::Broken(error)) => Some((Err(error), None)),
+            None => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
 /// The beginning of what has passed.
 type Start = Arc<Mutex<Vec<u8>>>;
 
 impl Passing {
     /// Begins to pass a form on; what comes out goes to Kubo.
     pub(super) fn begin(body: Body, boundary: &str) -> (Self, UnsyncBoxBody<Bytes, io::Error>) {
-        let (to, out) = Channel::new(PIECES_WAITING_MAX);
+        let (to, pieces) = mpsc::channel(PIECES_WAITING_MAX);
         let start = Start::default();
         let pump = tokio::spawn(pump(body.into_data_stream(), to, Arc::clone(&start)));
-        (Self { pump, start, boundary: boundary.to_owned() }, out.boxed_unsync())
+        (Self { pump, start, boundary: boundary.to_owned() }, form(pieces))
     }
 
     /// The name of its first file, and the roots of that where it is a CAR file.
@@ -69,19 +90,19 @@ async fn read_away(mut from: BodyDataStream) {
     while let Some(Ok(_)) = from.next().await {}
 }
 
-async fn pump(mut from: BodyDataStream, mut to: Sender<Bytes, io::Error>, start: Start) {
+async fn pump(mut from: BodyDataStream, to: mpsc::Sender<Piece>, start: Start) {
     loop {
         match from.next().await {
             Some(Ok(piece)) => {
                 keep(&start, &piece);
-                if to.send_data(piece).await.is_err() {
+                if to.send(Piece::Bytes(piece)).await.is_err() {
                     drop(tokio::time::timeout(DRAIN_MAX, read_away(from)).await);
                     return;
                 }
             }
-            // A body that breaks off is not one that ends.
-            Some(Err(error)) => return to.abort(io::Error::other(error)),
-            None => return,
+            // A body that breaks off is not one that ends. Kubo may be gone before either.
+            Some(Err(error)) => return drop(to.send(Piece::Broken(io::Error::other(error))).await),
+            None => return drop(to.send(Piece::End).await),
         }
     }
 }
@@ -94,8 +115,6 @@ fn keep(start: &Start, piece: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
-
     use super::*;
 
     const HEAD: &str = "--b\r\nContent-Disposition: form-data; filename=\"x.car\"\r\n\r\n";
