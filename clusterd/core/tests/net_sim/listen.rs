@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clusterd_core::effect::Effect;
-use clusterd_core::input::Input;
+use clusterd_core::input::{Input, Time};
 use clusterd_core::members::{Metric, PING};
 use clusterd_core::pinset::key::PinKey;
 use clusterd_core::snapshot::Row;
@@ -141,18 +141,23 @@ impl World {
     /// A peer hears metrics of another that last for good.
     pub(crate) fn give_metrics(&mut self, to: usize, of: usize, names: &[&str]) {
         for name in names {
-            let metric = Metric {
-                peer: peer::id(of),
-                name: (*name).to_owned(),
-                value: "1".to_owned(),
-                weight: 1,
-                is_group: name.starts_with("tag"),
-                is_valid: true,
-                expires: self.now.plus_millis(1 << 40),
-                received: self.now,
-            };
-            self.feed(to, Input::Metric(metric));
+            self.give_metric_until(to, of, name, self.now.plus_millis(1 << 40));
         }
+    }
+
+    /// A peer hears a metric of another.
+    pub(crate) fn give_metric_until(&mut self, to: usize, of: usize, name: &str, expires: Time) {
+        let metric = Metric {
+            peer: peer::id(of),
+            name: name.to_owned(),
+            value: "1".to_owned(),
+            weight: 1,
+            is_group: name.starts_with("tag"),
+            is_valid: true,
+            expires,
+            received: self.now,
+        };
+        self.feed(to, Input::Metric(metric));
     }
 
     /// What concerns other peers' pins.

@@ -4,7 +4,7 @@
 //! size that it needs: the allocation a million pins over two hundred peers, the memory one peer with
 //! many pins, the messages and the agreement two hundred peers with few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clusterd_core::allocator::{self, Candidate, Metric, Wish};
 use clusterd_core::config::NodeConfig;
@@ -146,6 +146,88 @@ fn two_hundred_peers_agree_and_say_little_when_they_are_idle() {
     // Each of two minutes one peer or a few speak for all; nobody writes.
     assert!(told < PEERS as f64 / 60.0, "{told} announcements a second");
     assert_eq!(self::commits(&world), commits, "an idle peer writes nothing");
+}
+
+/// Peers that leave.
+const LEAVING: std::ops::Range<usize> = PEERS - 10..PEERS;
+const GRACE: u64 = 60_000;
+
+/// Two hundred peers, each of which takes over pins of those that are gone.
+fn steady() -> World {
+    let mut world = World::quiet(PEERS);
+    for at in 0..PEERS {
+        world.peers[at].stop();
+        world.peers[at].config.repin.after = Some(GRACE);
+    }
+    world.listening.clear();
+    for at in 0..PEERS {
+        world.start(at);
+        world.introduce(at);
+    }
+    world.join();
+    world.pass(120_000);
+    world
+}
+
+fn leave(world: &mut World) {
+    for of in LEAVING {
+        world.peers[of].stop();
+        world.listening.retain(|(listener, told)| *listener != of && *told != of);
+        for to in 0..LEAVING.start {
+            world.give_metric_until(to, of, "ping", world.now);
+        }
+    }
+}
+
+/// Whether all pins are with peers that are there, hold them, and know it of each other.
+fn is_whole(world: &World) -> bool {
+    let is_held = |pin: &Pin| {
+        pin.allocations.iter().all(|peer| {
+            let place = (0..LEAVING.start).find(|at| peer::id(*at) == *peer);
+            place.is_some_and(|at| world.peers[at].kubo.held.contains_key(&pin.cid))
+        })
+    };
+    world.pins(0).values().all(is_held)
+        && (0..LEAVING.start).all(|at| world.count(at, Space::Spread) == 0)
+}
+
+#[test]
+fn the_pins_of_ten_that_leave_two_hundred_are_soon_whole_elsewhere() {
+    let pins = pick(40, 200);
+    let mut world = steady();
+    for number in 0..pins {
+        let at = usize::try_from(number).unwrap() % LEAVING.start;
+        let mut wanted = request(cid(number));
+        wanted.replication = Some(Replication::from_stored(3, 3));
+        // A third of them with those that will leave.
+        let leaving = LEAVING.start + usize::try_from(number).unwrap() % 10;
+        wanted.user_allocations.extend((number % 3 == 0).then(|| peer::id(leaving)));
+        let until = Until::Done { deadline: None };
+        world.ask(at, |waiter| Input::Pin { waiter, call: None, pins: vec![wanted], until });
+        world.pass(200);
+    }
+    world.pass(60_000);
+    let before = world.pins(0);
+    let gone: BTreeSet<PeerId> = LEAVING.map(peer::id).collect();
+    let hit = |pin: &&Pin| pin.allocations.iter().any(|peer| gone.contains(peer));
+    let moved = before.values().filter(hit).count();
+    assert!(moved * 3 >= before.len(), "{moved} of {}", before.len());
+    leave(&mut world);
+    world.pass(GRACE - 1000);
+    assert_eq!(world.pins(0), before, "nothing moves within the grace period");
+    let began = world.now.plus_millis(1000);
+    while !is_whole(&world) {
+        world.pass(500);
+        assert!(
+            world.now.0.saturating_sub(began.0) < 600_000,
+            "not whole ten minutes after the grace period"
+        );
+    }
+    let after = world.pins(0);
+    let kept = |pin: &&Pin| !before[&pin.cid].allocations.iter().any(|peer| gone.contains(peer));
+    assert!(after.values().filter(kept).all(|pin| before[&pin.cid] == *pin), "others stay");
+    let took = world.now.0.saturating_sub(began.0) / 1000;
+    eprintln!("{moved} pins of 10 of {PEERS} peers: whole {took} s after the grace period");
 }
 
 fn commits(world: &World) -> Vec<u64> {
