@@ -49,6 +49,7 @@ mod replication {
     mod migration;
     mod partition;
     mod peers;
+    mod repo;
     mod seen;
     mod spread;
     mod work;

@@ -24,16 +24,21 @@ pub(in super::super) async fn repo_stat(
             RepoStat { missing, ..RepoStat::default() }
         }
     };
+    let counts = !query.size_only;
     let others = with_own_kubo(&room);
-    let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.repo_size(peer)));
-    while let Some((peer, size)) = answers.next().await {
-        match size {
-            Ok(size) => {
-                sum.repo_size = sum.repo_size.saturating_add(size.used);
-                sum.storage_max = sum.storage_max.saturating_add(size.allowed);
-                // The call between peers, which is Go's, has no number of objects.
-                if !query.size_only {
-                    sum.missing.push(room.others.name(&peer));
+    let mut seen: BTreeSet<PeerId> = room.kubo.known_id().into_iter().collect();
+    let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.repo(peer, counts)));
+    while let Some((peer, repo)) = answers.next().await {
+        match repo {
+            // Its pings have not told yet that it shares the Kubo of another.
+            Ok(repo) if repo.kubo.is_some_and(|kubo| !seen.insert(kubo)) => {}
+            Ok(repo) => {
+                sum.repo_size = sum.repo_size.saturating_add(repo.used);
+                sum.storage_max = sum.storage_max.saturating_add(repo.allowed);
+                match repo.objects {
+                    Some(objects) => sum.num_objects = sum.num_objects.saturating_add(objects),
+                    None if counts => sum.missing.push(room.others.name(&peer)),
+                    None => {}
                 }
             }
             Err(error) => {
