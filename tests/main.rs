@@ -28,6 +28,7 @@ mod cli {
 mod cluster {
     mod crash;
     mod full_disk;
+    mod garbage;
     mod kubo_away;
     mod restart;
     mod stop;
@@ -51,7 +52,7 @@ mod replication {
     mod peers;
     mod repo;
     mod seen;
-    mod spread;
+    pub(crate) mod spread;
     mod work;
 }
 

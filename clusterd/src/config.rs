@@ -76,6 +76,8 @@ pub struct Ipfs {
     pub call_timeout: Duration,
     /// Bytes of Kubo's volume that stay free: others give no pins to this peer beyond that.
     pub reserve: u64,
+    /// Blocks that were put without a pin hold collections of garbage off for so long; zero for not.
+    pub gc_hold_off: Duration,
 }
 
 /// The replicated pinset.
@@ -156,6 +158,7 @@ impl Default for Config {
                 pin_timeout: Duration::from_secs(2 * 60),
                 call_timeout: Duration::from_secs(30),
                 reserve: 1 << 30,
+                gc_hold_off: Duration::from_secs(10 * 60),
             },
             peers: Peers {
                 listen: "/ip4/0.0.0.0/tcp/9096".parse().into_iter().collect(),

@@ -1,6 +1,7 @@
 //! Calls to clusterd on the proxy socket, with the words that a client gets when they fail.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::api;
@@ -13,9 +14,11 @@ use tokio::time::Instant;
 
 mod pin_list;
 mod pin_wait;
+mod unpinned;
 
 pub use pin_list::PinList;
 pub use pin_wait::PinWait;
+pub use unpinned::Unpinned;
 
 /// How often a waiting call is made again after clusterd broke it off: a restart breaks it once.
 const REPEATS_MAX: u32 = 20;
@@ -32,6 +35,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Cluster {
     client: Client,
+    unpinned: Arc<Unpinned>,
 }
 
 /// An error in the words that the client gets: Kubo's own where clusterd has them.
@@ -41,7 +45,8 @@ impl Cluster {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { client: Client::new(socket, PATIENCE) }
+        let client = Client::new(socket, PATIENCE);
+        Self { unpinned: Arc::new(Unpinned::new(client.clone())), client }
     }
 
     /// Asks for pins; their progress comes as events. The call gets an id of its own here.
@@ -132,6 +137,12 @@ impl Cluster {
         let call = Call::new(api::PROXY_REPO_GC, &[]);
         let asked = async { Ok(self.client.send(&call).await.map_err(words)?.lines()) };
         Ok(Garbage { lines: in_time(STREAM_WITHIN, asked).await? })
+    }
+
+    /// What is told of blocks that Kubo took without a pin.
+    #[must_use]
+    pub fn unpinned(&self) -> Arc<Unpinned> {
+        Arc::clone(&self.unpinned)
     }
 
     /// For calls that may be repeated: changes carry a request id.

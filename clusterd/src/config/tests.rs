@@ -23,6 +23,7 @@ fn every_key_is_taken() {
         "cluster_name = \"c\"\npeername = \"p\"\nstate = \"/s\"\n\
          [sockets]\nproxy = \"/p.sock\"\ncontrol = \"/c.sock\"\n\
          [ipfs]\napi = \"/unix/run/kubo.sock\"\npin_timeout = \"1m\"\ncall_timeout = \"5s\"\n\
+         gc_hold_off = \"0s\"\n\
          [peers]\nlisten = []\nannounce = [\"/dns4/a.example/tcp/9096\"]\ntrusted = [\"*\"]\n\
          bootstrap = [\"/ip4/10.0.0.1/tcp/9096/p2p/12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n\
          connections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
@@ -33,6 +34,7 @@ fn every_key_is_taken() {
     )
     .unwrap();
     assert_eq!(config.ipfs.api, Address::Unix("/run/kubo.sock".into()));
+    assert!(config.ipfs.gc_hold_off.is_zero());
     assert_eq!(config.replication.factors(), (2, 3));
     assert_eq!(config.tracker.pins_running_max, 4);
     assert_eq!((config.peers.bootstrap.len(), config.peers.announce.len()), (1, 1));

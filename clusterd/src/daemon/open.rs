@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::DaemonError;
 use crate::api::door::{Door, Waiters};
+use crate::api::garbage::Unpinned;
 use crate::api::kubo::Kubo;
 use crate::api::room::{Counts, Me, Room};
 use crate::clock;
@@ -103,7 +104,6 @@ pub(super) async fn open(
     );
     let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
     let State { node, effects, housekeeper, .. } = state;
-    let (held, fetched) = (Vec::new(), Vec::new());
     let driver = Driver {
         node,
         inputs: queue,
@@ -114,8 +114,8 @@ pub(super) async fn open(
         counts,
         members,
         runtime,
-        held,
-        fetched,
+        held: Vec::new(),
+        fetched: Vec::new(),
     };
     let driver = start(driver, effects)?;
     let fed = Fed { inputs, counts: seen.clone(), kubo: Arc::clone(&seam), watching };
@@ -131,6 +131,7 @@ pub(super) async fn open(
         members: seen_members,
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),
+        unpinned: Unpinned::new(config.ipfs.gc_hold_off),
     };
     Ok(Opened { room: Arc::new(room), watchers, driver, network, tasks })
 }

@@ -148,6 +148,7 @@ impl Peer for RpcPeer {
         Box::pin(in_batches(blocks, move |batch| async move {
             let _place =
                 self.putting.acquire().await.map_err(|error| Refusal(error.to_string()))?;
+            self.room.unpinned.note();
             self.room.kubo.put_blocks(batch).await.map_err(refusal)
         }))
     }

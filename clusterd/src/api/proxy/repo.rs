@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::response::Response;
 use common::api::proxy::{RepoGcEvent, RepoStat, RepoStatQuery};
 use common::ids::PeerId;
 use futures_util::StreamExt;
 
 use super::super::others::{ask_all, others};
-use super::super::reply::{Answered, Gone, Lines, json, stream};
+use super::super::reply::{Answered, Gone, Lines, json, nothing, stream};
 use super::super::room::Room;
 
 pub(in super::super) async fn repo_stat(
@@ -58,6 +59,12 @@ fn with_own_kubo(room: &Room) -> BTreeSet<PeerId> {
     others
 }
 
+/// Kubo has just been given blocks without a pin.
+pub(in super::super) async fn unpinned(State(room): State<Arc<Room>>) -> Response {
+    room.unpinned.note();
+    nothing()
+}
+
 pub(in super::super) async fn repo_gc(State(room): State<Arc<Room>>) -> Answered {
     let (lines, response) = stream();
     tokio::spawn(async move {
@@ -95,10 +102,12 @@ async fn serve(room: &Room, mut lines: Lines) -> Result<(), Gone> {
 }
 
 async fn collect_here(room: &Room, lines: &mut Lines) -> Result<(), Gone> {
-    let _alone = room.collecting.lock().await;
-    let mut steps = room.kubo.collect();
-    while let Some(step) = steps.recv().await {
-        let error = |message| RepoGcEvent::Error { peer: room.me.peername.clone(), message };
+    let error = |message| RepoGcEvent::Error { peer: room.me.peername.clone(), message };
+    let mut collection = match room.collection().await {
+        Ok(collection) => collection,
+        Err(refusal) => return lines.json(&error(refusal.message)).await,
+    };
+    while let Some(step) = collection.next().await {
         let event = match step {
             Ok(Ok(cid)) => RepoGcEvent::Removed(cid.to_string()),
             Ok(Err(message)) => error(message),
