@@ -44,6 +44,8 @@ pub struct Config {
     pub pinset: PinsetSettings,
     /// Metrics that a peer must have to be given pins, in the order in which they decide.
     pub allocate_by: Vec<String>,
+    /// Which peers are given pins that are not for all.
+    pub allocate_to: AllocateTo,
     /// What this peer says of itself, by name; pins are spread over peers of different values.
     pub tags: BTreeMap<String, String>,
     /// How pins are brought to Kubo.
@@ -121,6 +123,18 @@ pub enum Trusted {
     Only(Vec<PeerId>),
 }
 
+/// Which peers are given pins that are not for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AllocateTo {
+    /// All members.
+    #[default]
+    All,
+    /// Those whose changes are taken, and ourselves.
+    Trusted,
+    /// The others.
+    Untrusted,
+}
+
 /// The tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracker {
@@ -177,6 +191,7 @@ impl Default for Config {
                 batch_pins: 5000,
             },
             allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
+            allocate_to: AllocateTo::All,
             tags: BTreeMap::from([("group".to_owned(), "default".to_owned())]),
             tracker: Tracker {
                 pins_running_max: 10,

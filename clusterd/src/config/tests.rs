@@ -109,3 +109,21 @@ fn addresses_of_peers_must_be_such_that_they_can_be_dialled() {
     assert!(parse("[peers]\nbootstrap = [\"/dnsaddr/cluster.example\"]\n").is_ok());
     assert!(faults("[peers]\nconnections_max = 2\n").contains("8 to 10000"));
 }
+
+#[test]
+fn pins_go_to_trusted_or_to_untrusted_peers_and_not_to_both() {
+    let trusted = "[peers]\ntrusted = [\"12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n";
+    let of = |text: &str| parse(text).unwrap().allocate_to;
+    let [on, off] = ["true", "false"].map(|value| {
+        format!("[allocation]\npin_only_on_trusted_peers = true\npin_only_on_untrusted_peers = {value}\n")
+    });
+    assert_eq!(of(&off), AllocateTo::Trusted);
+    let untrusted = "[allocation]\npin_only_on_untrusted_peers = true\n";
+    assert_eq!(of(&format!("{trusted}{untrusted}")), AllocateTo::Untrusted);
+    let report = faults(&format!("{trusted}{on}"));
+    assert!(
+        report.contains("clusterd.toml:4") && report.contains("leave one of the two out"),
+        "{report}"
+    );
+    assert!(faults(untrusted).contains("all peers are trusted"));
+}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clusterd_core::config::NodeConfig;
+use clusterd_core::config::{Eligible, NodeConfig};
 use clusterd_core::effect::Effect;
 use clusterd_core::input::Input;
 use clusterd_core::node::Node;
@@ -24,7 +24,7 @@ use crate::api::garbage::Unpinned;
 use crate::api::kubo::Kubo;
 use crate::api::room::{Counts, Me, Room};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{AllocateTo, Config, Trusted};
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
 use crate::effects::{Outbox, Peers};
 use crate::identity::{self, ClusterSecret, Identity};
@@ -230,6 +230,7 @@ fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
         replication: config.replication,
         expects_others: expects_others(config),
         allocate_by: config.allocate_by.clone(),
+        eligible: eligible(config, identity),
         batch_age: millis(config.pinset.batch_age),
         batch_pins: config.pinset.batch_pins,
         rebroadcast_every: millis(config.pinset.rebroadcast_every),
@@ -239,6 +240,20 @@ fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
         audit_every: millis(config.tracker.audit_every),
         ..NodeConfig::new(identity.peer)
     }
+}
+
+/// Who may be given pins; a peer trusts itself, as in Go.
+fn eligible(config: &Config, identity: &Identity) -> Eligible {
+    let trusted = || match &config.peers.trusted {
+        Trusted::Everyone => None,
+        Trusted::Only(peers) => Some(peers.iter().copied().chain([identity.peer]).collect()),
+    };
+    let chosen = match config.allocate_to {
+        AllocateTo::All => None,
+        AllocateTo::Trusted => trusted().map(Eligible::Only),
+        AllocateTo::Untrusted => trusted().map(Eligible::AllBut),
+    };
+    chosen.unwrap_or_default()
 }
 
 fn peerstore(config: &Config) -> PathBuf {
