@@ -26,6 +26,7 @@ mod cli {
 /// What must not happen to pins.
 #[cfg(test)]
 mod cluster {
+    mod absent;
     mod crash;
     mod full_disk;
     mod garbage;
