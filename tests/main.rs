@@ -26,8 +26,10 @@ mod cli {
 /// What must not happen to pins.
 #[cfg(test)]
 mod cluster {
+    mod absent;
     mod crash;
     mod full_disk;
+    mod garbage;
     mod kubo_away;
     mod restart;
     mod stop;
@@ -59,8 +61,9 @@ mod replication {
     mod migration;
     mod partition;
     mod peers;
+    mod repo;
     mod seen;
-    mod spread;
+    pub(crate) mod spread;
     mod work;
 }
 

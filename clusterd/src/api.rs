@@ -1,6 +1,7 @@
 //! The API on both sockets: scope, decode, ask, encode.
 
 pub mod door;
+pub mod garbage;
 pub mod here;
 pub mod kubo;
 mod listing;

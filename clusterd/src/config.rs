@@ -46,6 +46,8 @@ pub struct Config {
     pub pinset: PinsetSettings,
     /// Metrics that a peer must have to be given pins, in the order in which they decide.
     pub allocate_by: Vec<String>,
+    /// Which peers are given pins that are not for all.
+    pub allocate_to: AllocateTo,
     /// What this peer says of itself, by name; pins are spread over peers of different values.
     pub tags: BTreeMap<String, String>,
     /// How pins are brought to Kubo.
@@ -78,6 +80,8 @@ pub struct Ipfs {
     pub call_timeout: Duration,
     /// Bytes of Kubo's volume that stay free: others give no pins to this peer beyond that.
     pub reserve: u64,
+    /// Blocks that were put without a pin hold collections of garbage off for so long; zero for not.
+    pub gc_hold_off: Duration,
 }
 
 /// The replicated pinset.
@@ -134,6 +138,18 @@ pub enum Trusted {
     Only(Vec<PeerId>),
 }
 
+/// Which peers are given pins that are not for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AllocateTo {
+    /// All members.
+    #[default]
+    All,
+    /// Those whose changes are taken, and ourselves.
+    Trusted,
+    /// The others.
+    Untrusted,
+}
+
 /// The tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracker {
@@ -171,6 +187,7 @@ impl Default for Config {
                 pin_timeout: Duration::from_secs(2 * 60),
                 call_timeout: Duration::from_secs(30),
                 reserve: 1 << 30,
+                gc_hold_off: Duration::from_secs(10 * 60),
             },
             peers: Peers {
                 listen: "/ip4/0.0.0.0/tcp/9096".parse().into_iter().collect(),
@@ -191,6 +208,7 @@ impl Default for Config {
                 batch_pins: 5000,
             },
             allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
+            allocate_to: AllocateTo::All,
             tags: BTreeMap::from([("group".to_owned(), "default".to_owned())]),
             tracker: Tracker {
                 pins_running_max: 10,

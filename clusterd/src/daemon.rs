@@ -25,6 +25,7 @@ use crate::seams::peer::RpcPeer;
 use crate::sockets::{Inherited, Socket, SocketError};
 
 mod open;
+mod settings;
 
 use open::{Opened, open};
 

@@ -1,6 +1,7 @@
 //! Calls to clusterd on the proxy socket, with the words that a client gets when they fail.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::api;
@@ -14,10 +15,12 @@ use tokio::time::Instant;
 mod allowed;
 mod pin_list;
 mod pin_wait;
+mod unpinned;
 
 use allowed::Allowed;
 pub use pin_list::PinList;
 pub use pin_wait::PinWait;
+pub use unpinned::Unpinned;
 
 /// How often a waiting call is made again after clusterd broke it off: a restart breaks it once.
 const REPEATS_MAX: u32 = 20;
@@ -35,6 +38,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 pub struct Cluster {
     client: Client,
     allowed: Allowed,
+    unpinned: Arc<Unpinned>,
 }
 
 /// An error in the words that the client gets: Kubo's own where clusterd has them.
@@ -44,7 +48,9 @@ impl Cluster {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { client: Client::new(socket, PATIENCE), allowed: Allowed::new(socket) }
+        let client = Client::new(socket, PATIENCE);
+        let unpinned = Arc::new(Unpinned::new(client.clone()));
+        Self { client, allowed: Allowed::new(socket), unpinned }
     }
 
     /// Asks for pins; their progress comes as events. The call gets an id of its own here.
@@ -144,6 +150,12 @@ impl Cluster {
         let call = Call::new(api::PROXY_REPO_GC, &[]);
         let asked = async { Ok(self.client.send(&call).await.map_err(words)?.lines()) };
         Ok(Garbage { lines: in_time(STREAM_WITHIN, asked).await? })
+    }
+
+    /// What is told of blocks that Kubo took without a pin.
+    #[must_use]
+    pub fn unpinned(&self) -> Arc<Unpinned> {
+        Arc::clone(&self.unpinned)
     }
 
     /// For calls that may be repeated: changes carry a request id.

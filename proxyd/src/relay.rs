@@ -9,6 +9,7 @@ mod upload;
 use std::pin::pin;
 use std::sync::Arc;
 
+use crate::cluster::Unpinned;
 use crate::exchange::Exchange;
 use crate::h1::chunked::ChunkError;
 use crate::h1::head::{HeadError, RequestHead};
@@ -33,6 +34,8 @@ pub struct Edits {
     /// Where the client's chunks are garbled, Kubo gets chunks that are broken in the same way, of our
     /// own making, and answers in its own words. Else they are refused here, with 400.
     pub kubo_refuses: bool,
+    /// Told of an answer of status 200 before the client sees it.
+    pub unpinned: Option<Arc<Unpinned>>,
 }
 
 /// Passes the request on and the answer back. Whatever happens, the client gets an answer or a

@@ -98,6 +98,15 @@ fn what_is_added_at_a_go_peer_lands_on_our_kubos() {
         assert!(calls > 0 && calls < blocks, "{blocks} blocks in {calls} calls");
         wait_held(&cluster, &[false, true, true], root);
     }
+    // Until a while later those streamed blocks might belong to a pin that comes last.
+    let answer = cluster.rust[0].stack.control().post("/ipfs/gc").unwrap();
+    let collected: Value = serde_json::from_slice(&answer.body).unwrap();
+    for id in &ours {
+        let error = collected["peer_map"][id]["error"].as_str().unwrap();
+        assert!(error.contains("no garbage is collected until "), "{id}: {collected}");
+    }
+    let gos = &collected["peer_map"][cluster.go[0].id().unwrap()];
+    assert!(gos["keys"].is_array() && gos["error"].is_null(), "{collected}");
     // A peer that cannot take the blocks says so, and Go says it to its client.
     site(cluster.directory(), 13);
     for peer in &mut cluster.rust {

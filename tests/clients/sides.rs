@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use harness::http::Client;
 use harness::ipfs::Ipfs;
 use harness::kubo::Kubo;
-use harness::stack::{Stack, temporary_directory};
+use harness::stack::{Stack, StackSetup, temporary_directory};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -39,7 +39,9 @@ impl Sides {
     pub(crate) fn start() -> Self {
         let directory = temporary_directory().unwrap();
         let direct = Kubo::start_in(directory.path()).unwrap();
-        let through = Stack::start().unwrap();
+        // Scripts put blocks without a pin and collect them at once.
+        let clusterd = "gc_hold_off = \"0s\"\n".to_owned();
+        let through = Stack::start_with(&StackSetup { clusterd, ..StackSetup::default() }).unwrap();
         for kubo in [&direct, &through.kubo] {
             kubo.ipfs(directory.path()).ok(&["pin", "rm", EMPTY_DIRECTORY]).unwrap();
         }

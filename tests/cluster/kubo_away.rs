@@ -124,13 +124,14 @@ fn a_stopped_kubo_is_left_in_peace_and_finds_its_pins_when_it_is_back() {
 }
 
 /// Established connections to a port of this machine. Source: proc(5), `net/tcp`.
-fn connections_to(port: u16) -> usize {
-    let remote = format!(":{port:04X} 01");
-    fs::read_to_string("/proc/net/tcp")
-        .unwrap()
-        .lines()
-        .filter(|line| line.contains(&remote))
-        .count()
+pub(super) fn connections_to(port: u16) -> usize {
+    let port = format!(":{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let is_to_it = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(2);
+        columns.next().is_some_and(|remote| remote.ends_with(&port)) && columns.next() == Some("01")
+    };
+    table.lines().filter(is_to_it).count()
 }
 
 #[test]

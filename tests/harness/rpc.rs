@@ -15,8 +15,12 @@ pub const BOUNDARY: &str = "composite-boundary-b1946ac92492d2347c6235b4d2611184"
 /// The head of an upload to `add`, up to the file's first byte; the body is chunked.
 #[must_use]
 pub fn add_head(options: &str) -> String {
+    upload_head(&format!("add?{options}"))
+}
+
+fn upload_head(command: &str) -> String {
     format!(
-        "POST /api/v0/add?{options} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
+        "POST /api/v0/{command} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
          Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
     )
 }
@@ -41,16 +45,24 @@ pub fn part_end() -> String {
 /// # Errors
 /// When the call fails in any way.
 pub fn add(client: &Client, options: &str, content: &str) -> Result<String, HarnessError> {
-    let body = format!("{}{content}{}", part_head(), part_end());
-    let mut connection = client.connect()?;
-    connection
-        .send(format!("{}{:x}\r\n{body}\r\n0\r\n\r\n", add_head(options), body.len()).as_bytes())?;
-    let text = good(connection.answer(false)?)?.text();
+    let text = upload(client, &format!("add?{options}"), content.as_bytes())?.text();
     let last = text.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
     match last.as_ref().and_then(|line| line["Hash"].as_str()) {
         Some(cid) => Ok(cid.to_owned()),
         None => Err(HarnessError::Unreadable { what: "the answer of add", found: text }),
     }
+}
+
+/// Uploads one small file to a command, with its options (`block/put?pin=true`); the good answer.
+///
+/// # Errors
+/// When the call fails in any way.
+pub fn upload(client: &Client, command: &str, content: &[u8]) -> Result<Answer, HarnessError> {
+    let body = [part_head().as_bytes(), content, part_end().as_bytes()].concat();
+    let head = format!("{}{:x}\r\n", upload_head(command), body.len());
+    let mut connection = client.connect()?;
+    connection.send(&[head.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat())?;
+    good(connection.answer(false)?)
 }
 
 /// Pins; answers when the pins are held.

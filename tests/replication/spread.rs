@@ -17,7 +17,7 @@ const MET_MAX: Duration = Duration::from_secs(60);
 const TOLD_MAX: Duration = Duration::from_secs(60);
 
 /// Peers that pin with these factors, whose Kubos are connected and who all know each other.
-pub(super) fn cluster_of(rust: usize, go: usize, replication: &str) -> Cluster {
+pub(crate) fn cluster_of(rust: usize, go: usize, replication: &str) -> Cluster {
     let clusterd = format!("[pinset]\nrebroadcast_every = \"3s\"\n{replication}");
     let setup = StackSetup { clusterd, ..StackSetup::default() };
     let cluster = Cluster::start_with(rust, go, setup).unwrap();

@@ -9,7 +9,7 @@ mod normal;
 mod wire;
 
 use case::Case;
-use harness::stack::Stack;
+use harness::stack::{Stack, StackSetup};
 use justified::Justified;
 use wire::Target;
 
@@ -28,7 +28,9 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_recorded_exchange_is_answered_as_kubo_answered_it() {
-    let stack = Stack::start().unwrap();
+    // Recorded are collections of blocks that were put without a pin just before.
+    let clusterd = "gc_hold_off = \"0s\"\n".to_owned();
+    let stack = Stack::start_with(&StackSetup { clusterd, ..StackSetup::default() }).unwrap();
     let target = Target::local(stack.port());
     let justified = Justified::parse(JUSTIFIED);
     let (cases, mut wrong) = (cases(), Vec::new());

@@ -14,6 +14,31 @@ pub struct RepinConfig {
     pub per_minute: u32,
 }
 
+/// Which peers may be given pins that are not for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Eligible {
+    /// All members.
+    #[default]
+    Everyone,
+    /// These alone.
+    Only(BTreeSet<PeerId>),
+    /// All but these.
+    AllBut(BTreeSet<PeerId>),
+}
+
+impl Eligible {
+    /// Whether a peer may be given pins. Source: `filterMetrics` of Go ipfs-cluster 1.1.6, where one
+    /// that may not counts neither among those that hold a pin already.
+    #[must_use]
+    pub fn admits(&self, peer: &PeerId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Only(peers) => peers.contains(peer),
+            Self::AllBut(peers) => !peers.contains(peer),
+        }
+    }
+}
+
 /// Settings of a node. Times are milliseconds.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -31,6 +56,8 @@ pub struct NodeConfig {
     pub expects_others: bool,
     /// Metrics that a peer must have to be given pins, in the order in which they decide.
     pub allocate_by: Vec<String>,
+    /// Who may be given pins.
+    pub eligible: Eligible,
     /// Most pins that Kubo is made to fetch at once; those that stand still do not count.
     pub pins_running_max: u16,
     /// Wait after the first failure; it doubles with each further one.
@@ -61,6 +88,7 @@ impl NodeConfig {
             expects_others: false,
             // Source: the default of Go's balanced allocator.
             allocate_by: vec!["tag:group".to_owned(), "freespace".to_owned()],
+            eligible: Eligible::Everyone,
             // Go's number; 10 to 20 are what its operators found to work.
             pins_running_max: 10,
             retry_after: 30_000,

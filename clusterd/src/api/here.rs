@@ -9,7 +9,6 @@ use clusterd_core::snapshot::Row;
 use common::api::error::ApiError;
 use common::api::peers::{IdInfo, IpfsInfo};
 use common::api::pins::GlobalPinInfo;
-use common::api::repo::{RepoGc, RepoGcKey};
 use common::ids::{Cid, PeerId};
 use common::status::{PinStatus, StatusFilter};
 use futures_util::StreamExt;
@@ -153,26 +152,6 @@ impl Room {
     pub async fn recover_all_here(&self) -> Result<PinStates, ApiError> {
         self.door.answer(|waiter| Input::Recover { waiter, cid: None }).await?;
         self.states(|_, row| row.unsettled.is_some()).await
-    }
-
-    /// Collects the garbage of the Kubo beside us; one collection at a time.
-    pub async fn collect_here(&self) -> RepoGc {
-        let _alone = self.collecting.lock().await;
-        let mut gc = RepoGc {
-            peer: self.me.peer,
-            peername: self.me.peername.clone(),
-            keys: Vec::new(),
-            error: String::new(),
-        };
-        let mut steps = self.kubo.collect();
-        while let Some(step) = steps.recv().await {
-            match step {
-                Ok(Ok(cid)) => gc.keys.push(RepoGcKey { key: Some(cid), error: String::new() }),
-                Ok(Err(error)) => gc.keys.push(RepoGcKey { key: None, error }),
-                Err(error) => gc.error = error.message,
-            }
-        }
-        gc
     }
 
     async fn states(

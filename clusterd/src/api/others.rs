@@ -20,13 +20,17 @@ use super::kubo::Soon;
 /// A peer that has not answered in this time is told of as silent. Source: Go's callers give 15 s.
 pub const ANSWER_MAX: Duration = Duration::from_secs(15);
 
-/// Bytes that the Kubo of a peer has and may have.
+/// What the Kubo of a peer has and may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RepoSize {
+pub struct RepoFigures {
     /// Bytes used.
     pub used: u64,
     /// Bytes allowed.
     pub allowed: u64,
+    /// Blocks, where the peer was asked to count and can.
+    pub objects: Option<u64>,
+    /// Which Kubo it is, where the peer tells.
+    pub kubo: Option<PeerId>,
 }
 
 /// What the network of peers counts; since the start, where it counts events.
@@ -64,8 +68,8 @@ pub trait Others: Send + Sync {
     /// Collects the garbage of its Kubo, without a limit in time.
     fn collect(&self, peer: PeerId) -> Soon<'_, RepoGc>;
 
-    /// How much its Kubo has.
-    fn repo_size(&self, peer: PeerId) -> Soon<'_, RepoSize>;
+    /// How much its Kubo has. Its blocks are counted only if that is asked for: that reads the names of all.
+    fn repo(&self, peer: PeerId, counts: bool) -> Soon<'_, RepoFigures>;
 
     /// Whom its Kubo is connected to.
     fn swarm_peers(&self, peer: PeerId) -> Soon<'_, Vec<PeerId>>;

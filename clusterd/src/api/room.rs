@@ -12,6 +12,7 @@ use common::status::PinStatus;
 use tokio::sync::watch;
 
 use super::door::Door;
+use super::garbage::Unpinned;
 use super::kubo::Kubo;
 use super::listing::Viewer;
 use super::others::Others;
@@ -43,6 +44,8 @@ pub struct Room {
     pub counts: watch::Receiver<Counts>,
     /// One collection at a time: two would only wait for each other in Kubo.
     pub collecting: tokio::sync::Mutex<()>,
+    /// Blocks that no collection may take yet.
+    pub unpinned: Unpinned,
 }
 
 /// How many pins there are.

@@ -65,6 +65,7 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::PROXY_PIN_ALLOWED => on(method, proxy::change::pin_allowed),
         api::PROXY_REPO_STAT => on(method, proxy::repo::repo_stat),
         api::PROXY_REPO_GC => on(method, proxy::repo::repo_gc),
+        api::PROXY_UNPINNED => on(method, proxy::repo::unpinned),
         api::ID => on(method, rest::peers::id),
         api::VERSION => on(method, rest::peers::version),
         api::PEERS => on(method, rest::peers::peers),

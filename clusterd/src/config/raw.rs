@@ -62,6 +62,7 @@ struct RawIpfs {
     pin_timeout: Option<Spanned<Seconds>>,
     call_timeout: Option<Spanned<Seconds>>,
     reserve: Option<ByteSize>,
+    gc_hold_off: Option<Seconds>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,6 +122,8 @@ impl RawConfig {
         duration(self.ipfs.pin_timeout, &mut config.ipfs.pin_timeout, faults);
         duration(self.ipfs.call_timeout, &mut config.ipfs.call_timeout, faults);
         config.ipfs.reserve = self.ipfs.reserve.map_or(config.ipfs.reserve, |size| size.0);
+        config.ipfs.gc_hold_off =
+            self.ipfs.gc_hold_off.map_or(config.ipfs.gc_hold_off, |time| time.0);
         self.peers.check(&mut config.peers, faults);
         self.replication.check(&mut config, faults);
         self.pinset.check(&mut config.pinset, faults);

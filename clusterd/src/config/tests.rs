@@ -23,6 +23,7 @@ fn every_key_is_taken() {
         "cluster_name = \"c\"\npeername = \"p\"\nstate = \"/s\"\n\
          [sockets]\nproxy = \"/p.sock\"\ncontrol = \"/c.sock\"\n\
          [ipfs]\napi = \"/unix/run/kubo.sock\"\npin_timeout = \"1m\"\ncall_timeout = \"5s\"\n\
+         gc_hold_off = \"0s\"\n\
          [peers]\nlisten = []\nannounce = [\"/dns4/a.example/tcp/9096\"]\ntrusted = [\"*\"]\n\
          bootstrap = [\"/ip4/10.0.0.1/tcp/9096/p2p/12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n\
          follower = true\nconnections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
@@ -33,6 +34,7 @@ fn every_key_is_taken() {
     )
     .unwrap();
     assert_eq!(config.ipfs.api, Address::Unix("/run/kubo.sock".into()));
+    assert!(config.ipfs.gc_hold_off.is_zero());
     assert_eq!(config.replication.factors(), (2, 3));
     let hour = Duration::from_secs(3600);
     assert_eq!(config.repin, Repin { is_on: true, after: hour, per_minute: 9 });
@@ -109,4 +111,22 @@ fn addresses_of_peers_must_be_such_that_they_can_be_dialled() {
     }
     assert!(parse("[peers]\nbootstrap = [\"/dnsaddr/cluster.example\"]\n").is_ok());
     assert!(faults("[peers]\nconnections_max = 2\n").contains("8 to 10000"));
+}
+
+#[test]
+fn pins_go_to_trusted_or_to_untrusted_peers_and_not_to_both() {
+    let trusted = "[peers]\ntrusted = [\"12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt\"]\n";
+    let of = |text: &str| parse(text).unwrap().allocate_to;
+    let [on, off] = ["true", "false"].map(|value| {
+        format!("[allocation]\npin_only_on_trusted_peers = true\npin_only_on_untrusted_peers = {value}\n")
+    });
+    assert_eq!(of(&off), AllocateTo::Trusted);
+    let untrusted = "[allocation]\npin_only_on_untrusted_peers = true\n";
+    assert_eq!(of(&format!("{trusted}{untrusted}")), AllocateTo::Untrusted);
+    let report = faults(&format!("{trusted}{on}"));
+    assert!(
+        report.contains("clusterd.toml:4") && report.contains("leave one of the two out"),
+        "{report}"
+    );
+    assert!(faults(untrusted).contains("all peers are trusted"));
 }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clusterd_core::config::{NodeConfig, RepinConfig};
 use clusterd_core::effect::Effect;
 use clusterd_core::input::Input;
 use clusterd_core::node::Node;
@@ -20,17 +18,19 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::DaemonError;
+use super::settings::{net_config, node_config};
 use crate::api::door::{Door, Waiters};
+use crate::api::garbage::Unpinned;
 use crate::api::kubo::Kubo;
 use crate::api::others::Others;
 use crate::api::room::{Counts, Me, Room};
 use crate::clock;
-use crate::config::{Config, Trusted};
+use crate::config::Config;
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
 use crate::effects::{Outbox, Peers};
 use crate::identity::{self, ClusterSecret, Identity};
 use crate::ipfs::client::Client;
-use crate::net::{self, IncomingRpc, Net, NetConfig, Started};
+use crate::net::{self, IncomingRpc, Net, Started};
 use crate::seams::KuboSeam;
 use crate::seams::blocks::StoredBlocks;
 use crate::seams::informer::Informer;
@@ -104,7 +104,6 @@ pub(super) async fn open(
     );
     let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
     let State { node, effects, housekeeper, .. } = state;
-    let (held, fetched) = (Vec::new(), Vec::new());
     let driver = Driver {
         node,
         inputs: queue,
@@ -115,8 +114,8 @@ pub(super) async fn open(
         counts,
         members,
         runtime,
-        held,
-        fetched,
+        held: Vec::new(),
+        fetched: Vec::new(),
     };
     let driver = start(driver, effects)?;
     let (kubo, members) = (Arc::clone(&seam), seen_members.clone());
@@ -133,6 +132,7 @@ pub(super) async fn open(
         members: seen_members,
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),
+        unpinned: Unpinned::new(config.ipfs.gc_hold_off),
     };
     Ok(Opened { room: Arc::new(room), watchers, driver, network, tasks })
 }
@@ -221,24 +221,6 @@ impl Fed {
     }
 }
 
-fn net_config(config: &Config, identity: &Identity, secret: &ClusterSecret) -> NetConfig {
-    let peers = &config.peers;
-    NetConfig {
-        keypair: identity.keypair.clone(),
-        secret: *secret.bytes(),
-        cluster_name: config.cluster_name.clone(),
-        listen: peers.listen.clone(),
-        announce: peers.announce.clone(),
-        bootstrap: peers.bootstrap.clone(),
-        trusted: peers.trusted.clone(),
-        peerstore: peerstore(config),
-        connections_max: peers.connections_max,
-        mdns: peers.mdns,
-        dht: peers.dht,
-        fetch_timeout: peers.fetch_timeout,
-    }
-}
-
 /// Waits for work of unknown length, and asks the service manager for the time.
 async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonError> {
     loop {
@@ -252,40 +234,4 @@ async fn patiently<T>(mut work: tokio::task::JoinHandle<T>) -> Result<T, DaemonE
             () = tokio::time::sleep(MORE_TIME_EVERY) => lifecycle::extend_timeout(MORE_TIME),
         }
     }
-}
-
-fn node_config(config: &Config, identity: &Identity) -> NodeConfig {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    NodeConfig {
-        follower: config.peers.follower,
-        trusted: match &config.peers.trusted {
-            Trusted::Everyone => None,
-            Trusted::Only(peers) => Some(peers.iter().copied().collect()),
-        },
-        repin: RepinConfig {
-            after: config.repin.is_on.then(|| millis(config.repin.after)),
-            per_minute: config.repin.per_minute,
-        },
-        replication: config.replication,
-        expects_others: expects_others(config),
-        allocate_by: config.allocate_by.clone(),
-        batch_age: millis(config.pinset.batch_age),
-        batch_pins: config.pinset.batch_pins,
-        rebroadcast_every: millis(config.pinset.rebroadcast_every),
-        pins_running_max: config.tracker.pins_running_max,
-        retry_after: millis(config.tracker.retry_after),
-        retry_after_max: millis(config.tracker.retry_after_max),
-        audit_every: millis(config.tracker.audit_every),
-        ..NodeConfig::new(identity.peer)
-    }
-}
-
-fn peerstore(config: &Config) -> PathBuf {
-    config.state.join("peerstore")
-}
-
-/// Whether other peers are known from the configuration or from before.
-fn expects_others(config: &Config) -> bool {
-    let is_known = || std::fs::metadata(peerstore(config)).is_ok_and(|file| file.len() > 0);
-    !config.peers.bootstrap.is_empty() || is_known()
 }

@@ -168,8 +168,12 @@ impl Kubo for KuboSeam {
         let (steps, received) = mpsc::channel(STEPS_WAITING_MAX);
         let client = self.client.clone();
         tokio::spawn(async move {
-            if let Err(error) = collect(&client, &steps).await {
-                drop(steps.send(Err(failure(error, None))).await);
+            tokio::select! {
+                ended = collect(&client, &steps) => if let Err(error) = ended {
+                    drop(steps.send(Err(failure(error, None))).await);
+                },
+                // Nobody wants to know: before the first block Kubo may be busy for long.
+                () = steps.closed() => {}
             }
         });
         received

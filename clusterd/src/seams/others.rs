@@ -17,8 +17,9 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::network::Pings;
 use crate::api::kubo::Soon;
-use crate::api::others::{Figures, Others, RepoSize};
-use crate::net::gorpc::client::{Answers, RpcError, calls};
+use crate::api::others::{Figures, Others, RepoFigures};
+use crate::net::gorpc::client::{Answers, RpcError, calls, within};
+use crate::net::gorpc::methods::Method;
 use crate::net::gorpc::types::PeerPin;
 use crate::net::{Net, RpcStream};
 
@@ -30,6 +31,9 @@ const WAITING_MAX: usize = 256;
 
 /// Longest wait for the next state of a list.
 const NEXT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Longest wait for a count of blocks. Less than callers wait, so that the sizes can still be had.
+const COUNT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Calls others over the network.
 pub struct RpcOthers {
@@ -137,10 +141,27 @@ impl Others for RpcOthers {
         self.call(peer, calls::collect)
     }
 
-    fn repo_size(&self, peer: PeerId) -> Soon<'_, RepoSize> {
-        self.call(peer, |stream| async move {
-            let stat = calls::repo_stat(stream).await?;
-            Ok(RepoSize { used: stat.repo_size, allowed: stat.storage_max })
+    fn repo(&self, peer: PeerId, counts: bool) -> Soon<'_, RepoFigures> {
+        Box::pin(async move {
+            if counts {
+                let counted = calls::counted_repo(self.open(peer).await?);
+                match within(COUNT_WITHIN, Method::CompositeRepoStat, counted).await {
+                    Ok(stat) => {
+                        let (used, allowed) = (stat.repo_size, stat.storage_max);
+                        let objects = Some(stat.num_objects);
+                        return Ok(RepoFigures { used, allowed, objects, kubo: stat.kubo });
+                    }
+                    // Go's peers do not count, and a large repository takes long: sizes are had at once.
+                    Err(error) if error.is_missing_method() => {}
+                    Err(error @ RpcError::TimedOut { .. }) => {
+                        tracing::warn!(%peer, %error, "the blocks of a peer are not counted");
+                    }
+                    Err(error) => return Err(failure(error)),
+                }
+            }
+            let stat = calls::repo_stat(self.open(peer).await?).await.map_err(failure)?;
+            let (used, allowed) = (stat.repo_size, stat.storage_max);
+            Ok(RepoFigures { used, allowed, objects: None, kubo: None })
         })
     }
 

@@ -20,7 +20,9 @@ use crate::api::room::{Room, VERSION};
 use crate::config::Trusted;
 use crate::net::gorpc::items::{Feed, Items, Refusal, items};
 use crate::net::gorpc::peer::{Peer, Soon};
-use crate::net::gorpc::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
+use crate::net::gorpc::types::{
+    Asked, BlockPut, CountedRepo, Heads, IpfsRepoStat, PeerPin, Reports,
+};
 
 /// Elements of a list that wait to be written.
 const WAITING_MAX: usize = 64;
@@ -124,6 +126,15 @@ impl Peer for RpcPeer {
         })
     }
 
+    fn counted_repo(&self) -> Soon<'_, CountedRepo> {
+        Box::pin(async {
+            let stat = self.room.kubo.repo_stat(false).await.map_err(refusal)?;
+            let (repo_size, storage_max) = (stat.repo_size, stat.storage_max);
+            let (num_objects, kubo) = (stat.num_objects, self.room.kubo.known_id());
+            Ok(CountedRepo { repo_size, storage_max, num_objects, kubo })
+        })
+    }
+
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {
         Box::pin(async { self.room.kubo.swarm_peers().await.map_err(refusal) })
     }
@@ -132,6 +143,7 @@ impl Peer for RpcPeer {
         Box::pin(in_batches(blocks, move |batch| async move {
             let _place =
                 self.putting.acquire().await.map_err(|error| Refusal(error.to_string()))?;
+            self.room.unpinned.note();
             self.room.kubo.put_blocks(batch).await.map_err(refusal)
         }))
     }

@@ -67,6 +67,8 @@ routes! {
     PROXY_REPO_STAT = "GET" "/proxy/repo/stat" Proxy;
     /// Collects garbage on every peer: nothing in, lines of [`proxy::RepoGcEvent`] out.
     PROXY_REPO_GC = "POST" "/proxy/repo/gc" Proxy;
+    /// Kubo has just been given blocks without a pin: nothing in, nothing out.
+    PROXY_UNPINNED = "POST" "/proxy/unpinned" Proxy;
 
     /// This peer: [`peers::IdInfo`] out.
     ID = "GET" "/id" Control;

@@ -1,4 +1,4 @@
-//! `block/put` with a pin: Kubo takes the blocks, the cluster pins them.
+//! `block/put`: Kubo takes the blocks; with a pin the cluster pins them, without one it spares them.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::upload::{self, ROOTS_MAX, Upload, Watch};
 use crate::exchange::Exchange;
 use crate::relay::{self, Edits};
 
-/// Answers the request; without a pin it is Kubo's alone.
+/// Answers the request; without a pin the answer is Kubo's alone, and clusterd hears of it.
 ///
 /// # Errors
 /// The client is gone, or the answer was cut.
@@ -23,7 +23,8 @@ pub(crate) async fn serve(
     let upload =
         Upload::read(exchange, &BLOCK_PUT, &[]).filter(|upload| upload.options.is_set("pin"));
     let Some(upload) = upload else {
-        relay::forward(exchange, edits).await;
+        let unpinned = Some(context.cluster.unpinned());
+        relay::forward(exchange, &Edits { unpinned, ..edits.clone() }).await;
         return Ok(());
     };
     let mut watch = Put { upload: &upload, context, keys: Vec::new() };

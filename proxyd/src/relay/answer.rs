@@ -51,6 +51,9 @@ pub(crate) async fn run(
     if request.is_http_10() && head.framing() == Framing::Chunked {
         return AnswerEnd::None(NoHead::Refused(HeadError::Malformed("chunks to HTTP/1.0")));
     }
+    if let Some(unpinned) = edits.unpinned.as_ref().filter(|_| head.status() == 200) {
+        unpinned.tell().await;
+    }
     if worker.is_draining() || head.wants_close() || head.framing() == Framing::UntilClose {
         reply.close_after();
     }

@@ -212,13 +212,15 @@ impl<S: Store> Node<S> {
         Ok(Ok(Planned { key, old, new: (!is_same).then_some(new), origin, provide }))
     }
 
-    /// The peers that can take pins. One that is alone has no choice, whatever its metrics say.
+    /// The peers that can take pins, and may. One that is alone has no choice, whatever its metrics say.
     pub(super) fn candidates(&self, now: Time) -> Vec<Candidate> {
         let own = self.config.peer;
-        if self.members.members(now).len() == 1 {
-            return vec![Candidate { peer: own, metrics: Vec::new() }];
-        }
-        self.members.candidates(&self.config.allocate_by, now)
+        let mut candidates = match self.members.members(now).len() {
+            1 => vec![Candidate { peer: own, metrics: Vec::new() }],
+            _ => self.members.candidates(&self.config.allocate_by, now),
+        };
+        candidates.retain(|candidate| self.config.eligible.admits(&candidate.peer));
+        candidates
     }
 
     /// The record of an ordinary request, with its allocations.

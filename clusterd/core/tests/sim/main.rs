@@ -6,6 +6,7 @@ mod asked;
 mod behaviour;
 mod calls;
 mod chance;
+mod eligible;
 mod kubo;
 mod members;
 mod queue;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::response::Response;
 use common::api::proxy::{RepoGcEvent, RepoStat, RepoStatQuery};
 use common::ids::PeerId;
 use futures_util::StreamExt;
 
 use super::super::others::{ask_all, others};
-use super::super::reply::{Answered, Gone, Lines, json, stream};
+use super::super::reply::{Answered, Gone, Lines, json, nothing, stream};
 use super::super::room::Room;
 
 pub(in super::super) async fn repo_stat(
@@ -24,16 +25,21 @@ pub(in super::super) async fn repo_stat(
             RepoStat { missing, ..RepoStat::default() }
         }
     };
+    let counts = !query.size_only;
     let others = with_own_kubo(&room);
-    let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.repo_size(peer)));
-    while let Some((peer, size)) = answers.next().await {
-        match size {
-            Ok(size) => {
-                sum.repo_size = sum.repo_size.saturating_add(size.used);
-                sum.storage_max = sum.storage_max.saturating_add(size.allowed);
-                // The call between peers, which is Go's, has no number of objects.
-                if !query.size_only {
-                    sum.missing.push(room.others.name(&peer));
+    let mut seen: BTreeSet<PeerId> = room.kubo.known_id().into_iter().collect();
+    let mut answers = std::pin::pin!(ask_all(&others, |peer| room.others.repo(peer, counts)));
+    while let Some((peer, repo)) = answers.next().await {
+        match repo {
+            // Its pings have not told yet that it shares the Kubo of another.
+            Ok(repo) if repo.kubo.is_some_and(|kubo| !seen.insert(kubo)) => {}
+            Ok(repo) => {
+                sum.repo_size = sum.repo_size.saturating_add(repo.used);
+                sum.storage_max = sum.storage_max.saturating_add(repo.allowed);
+                match repo.objects {
+                    Some(objects) => sum.num_objects = sum.num_objects.saturating_add(objects),
+                    None if counts => sum.missing.push(room.others.name(&peer)),
+                    None => {}
                 }
             }
             Err(error) => {
@@ -51,6 +57,12 @@ fn with_own_kubo(room: &Room) -> BTreeSet<PeerId> {
     let mut others = others(&room.members.borrow(), &room.me.peer);
     others.retain(|peer| room.others.kubo(peer).is_none_or(|kubo| seen.insert(kubo)));
     others
+}
+
+/// Kubo has just been given blocks without a pin.
+pub(in super::super) async fn unpinned(State(room): State<Arc<Room>>) -> Response {
+    room.unpinned.note();
+    nothing()
 }
 
 pub(in super::super) async fn repo_gc(State(room): State<Arc<Room>>) -> Answered {
@@ -90,10 +102,12 @@ async fn serve(room: &Room, mut lines: Lines) -> Result<(), Gone> {
 }
 
 async fn collect_here(room: &Room, lines: &mut Lines) -> Result<(), Gone> {
-    let _alone = room.collecting.lock().await;
-    let mut steps = room.kubo.collect();
-    while let Some(step) = steps.recv().await {
-        let error = |message| RepoGcEvent::Error { peer: room.me.peername.clone(), message };
+    let error = |message| RepoGcEvent::Error { peer: room.me.peername.clone(), message };
+    let mut collection = match room.collection().await {
+        Ok(collection) => collection,
+        Err(refusal) => return lines.json(&error(refusal.message)).await,
+    };
+    while let Some(step) = collection.next().await {
         let event = match step {
             Ok(Ok(cid)) => RepoGcEvent::Removed(cid.to_string()),
             Ok(Err(message)) => error(message),

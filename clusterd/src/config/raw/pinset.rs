@@ -8,7 +8,7 @@ use common::units::Seconds;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::super::{Config, PinsetSettings};
+use super::super::{AllocateTo, Config, PinsetSettings, Trusted};
 use super::duration;
 
 /// A client waits as long as its change may wait for others.
@@ -62,10 +62,36 @@ impl RawPinset {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAllocation {
     by: Option<Spanned<Vec<Spanned<String>>>>,
+    pin_only_on_trusted_peers: Option<Spanned<bool>>,
+    pin_only_on_untrusted_peers: Option<Spanned<bool>>,
 }
 
 impl RawAllocation {
+    /// `[peers]` is checked before.
     pub(super) fn check(self, config: &mut Config, faults: &mut Faults) {
+        let is_on = |setting: &Spanned<bool>| *setting.as_ref();
+        let trusted = self.pin_only_on_trusted_peers.filter(is_on);
+        let untrusted = self.pin_only_on_untrusted_peers.filter(is_on);
+        config.allocate_to = match (trusted, untrusted) {
+            (None, None) => AllocateTo::All,
+            (Some(_), None) => AllocateTo::Trusted,
+            (None, Some(untrusted)) => {
+                if config.peers.trusted == Trusted::Everyone {
+                    let fix = "list the trusted peers under trusted in [peers], or leave this out";
+                    faults.add(
+                        untrusted.span(),
+                        "all peers are trusted, so none could be given a pin",
+                        fix,
+                    );
+                }
+                AllocateTo::Untrusted
+            }
+            (Some(trusted), Some(_)) => {
+                let words = "pins cannot be for trusted and for untrusted peers only";
+                faults.add(trusted.span(), words, "leave one of the two out");
+                AllocateTo::All
+            }
+        };
         let Some(by) = self.by else { return };
         let span = by.span();
         let names = by.into_inner();

@@ -108,6 +108,9 @@ methods! {
     /// Ours: what is new of the peer's pins, beginning with all that it shall hold and does not:
     /// [`Reports`](super::types::Reports) out without end, empty ones as signs of life.
     CompositeWatch = "Composite" "Watch" Streaming Trusted;
+    /// Ours: figures of the peer's Kubo with the number of its blocks, which takes a large one long:
+    /// [`CountedRepo`](super::types::CountedRepo) out.
+    CompositeRepoStat = "Composite" "RepoStat" Unary Trusted;
 }
 
 /// Methods that Go peers have for themselves alone; it is refused to call them.

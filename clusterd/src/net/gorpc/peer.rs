@@ -10,7 +10,7 @@ use common::pin::Pin;
 use common::status::StatusFilter;
 
 use super::items::{Items, Refusal};
-use super::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
+use super::types::{Asked, BlockPut, CountedRepo, Heads, IpfsRepoStat, PeerPin, Reports};
 
 /// An answer that is on its way. It is dropped when the caller goes away.
 pub type Soon<'a, T> = Pinned<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -54,6 +54,9 @@ pub trait Peer: Send + Sync {
 
     /// Figures of our Kubo.
     fn repo_stat(&self) -> Soon<'_, IpfsRepoStat>;
+
+    /// The same with the number of its blocks.
+    fn counted_repo(&self) -> Soon<'_, CountedRepo>;
 
     /// Whom our Kubo is connected to.
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>>;

@@ -12,5 +12,5 @@ mod report;
 
 pub use block::{BlockPut, Heads};
 pub use pin_info::PeerPin;
-pub use repo::IpfsRepoStat;
+pub use repo::{CountedRepo, IpfsRepoStat};
 pub use report::{Asked, Reports, TOGETHER_MAX};

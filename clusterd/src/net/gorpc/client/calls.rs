@@ -7,7 +7,7 @@ use common::pin::Pin;
 use common::status::StatusFilter;
 
 use super::super::methods::Method;
-use super::super::types::{Asked, Heads, IpfsRepoStat, PeerPin, Reports};
+use super::super::types::{Asked, CountedRepo, Heads, IpfsRepoStat, PeerPin, Reports};
 use super::{Answers, RpcError, Stream, Upload, unary};
 
 /// Who the peer is.
@@ -157,4 +157,12 @@ pub async fn states(stream: impl Stream, asked: &Asked) -> Result<Reports, RpcEr
 /// [`RpcError`].
 pub async fn watch<S: Stream>(stream: S) -> Result<Answers<S, Reports>, RpcError> {
     Answers::of::<()>(stream, Method::CompositeWatch, None).await
+}
+
+/// Figures of the peer's Kubo with the number of its blocks. Go peers lack this.
+///
+/// # Errors
+/// [`RpcError`].
+pub async fn counted_repo(stream: impl Stream) -> Result<CountedRepo, RpcError> {
+    unary(stream, Method::CompositeRepoStat, &()).await
 }

@@ -46,6 +46,7 @@ where
         Method::CompositeHeads => call.unary(|()| peer.heads()).await,
         Method::CompositeStates => call.unary(|asked: Asked| peer.states(asked)).await,
         Method::CompositeWatch => call.items(peer.watch()).await,
+        Method::CompositeRepoStat => call.unary(|()| peer.counted_repo()).await,
     }
 }
 

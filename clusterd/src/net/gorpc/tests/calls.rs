@@ -29,6 +29,9 @@ async fn unary_methods_answer() {
     let collected = calls::collect(stream()).await.unwrap();
     assert_eq!((collected.keys[0].key, collected.keys[1].error.as_str()), (Some(cid(1)), "locked"));
     assert_eq!(calls::repo_stat(stream()).await.unwrap().repo_size, 75_097);
+    let counted = calls::counted_repo(stream()).await.unwrap();
+    assert_eq!((counted.repo_size, counted.storage_max), (75_097, 10_000_000_000));
+    assert_eq!((counted.num_objects, counted.kubo), (12, Some(peer(OTHER))));
     assert_eq!(calls::swarm_peers(stream()).await, Ok(vec![peer(OTHER)]));
     let mut pin = Pin::new(cid(3), Replication::from_stored(1, 2), 5);
     pin.name = "p".to_owned();

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::super::items::{Items, Refusal, items};
 use super::super::peer::{Peer, Soon};
-use super::super::types::{Asked, BlockPut, Heads, IpfsRepoStat, PeerPin, Reports};
+use super::super::types::{Asked, BlockPut, CountedRepo, Heads, IpfsRepoStat, PeerPin, Reports};
 
 /// A raw CID that ends in a number.
 pub(super) fn cid(number: u32) -> Cid {
@@ -216,6 +216,11 @@ impl Peer for Local {
 
     fn repo_stat(&self) -> Soon<'_, IpfsRepoStat> {
         now(IpfsRepoStat { repo_size: 75_097, storage_max: 10_000_000_000 })
+    }
+
+    fn counted_repo(&self) -> Soon<'_, CountedRepo> {
+        let (repo_size, storage_max) = (75_097, 10_000_000_000);
+        now(CountedRepo { repo_size, storage_max, num_objects: 12, kubo: Some(peer(OTHER)) })
     }
 
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {

@@ -1,6 +1,7 @@
 //! Figures of a Kubo's repository, and what a collection of garbage removed.
 
 use common::api::repo::{RepoGc, RepoGcKey};
+use common::ids::PeerId;
 
 use super::super::msgpack::{Decode, DecodeError, Encode, Reader, Writer};
 
@@ -28,6 +29,47 @@ impl Decode for IpfsRepoStat {
             match key {
                 "r" => stat.repo_size = value.take()?,
                 _ => stat.storage_max = value.take()?,
+            }
+            Ok(())
+        })?;
+        Ok(stat)
+    }
+}
+
+/// The same with what Go's peers do not tell. Sizes are bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CountedRepo {
+    /// Used.
+    pub repo_size: u64,
+    /// Allowed.
+    pub storage_max: u64,
+    /// Blocks.
+    pub num_objects: u64,
+    /// Whose repository it is, where that is known: two peers may share a Kubo.
+    pub kubo: Option<PeerId>,
+}
+
+impl Encode for CountedRepo {
+    fn encode(&self, to: &mut Writer) {
+        to.fields(|fields| {
+            fields
+                .put("r", &self.repo_size)
+                .put("s", &self.storage_max)
+                .put("n", &self.num_objects)
+                .put_some("k", self.kubo.as_ref());
+        });
+    }
+}
+
+impl Decode for CountedRepo {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut stat = Self::default();
+        from.fields(&["r", "s", "n", "k"], |key, value| {
+            match key {
+                "r" => stat.repo_size = value.take()?,
+                "s" => stat.storage_max = value.take()?,
+                "n" => stat.num_objects = value.take()?,
+                _ => stat.kubo = value.take()?,
             }
             Ok(())
         })?;
