@@ -9,6 +9,7 @@ use std::time::Duration;
 use clusterd_core::effect::Effect;
 use clusterd_core::input::{Input, IpfsFailure, OpId};
 use clusterd_core::pinset::codec::BlockId;
+use clusterd_core::spread::{News, Report};
 use common::ids::Cid;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
 use crate::net::Net;
-use crate::seams::watchers::Watchers;
+use crate::seams::watchers::{Notice, Watchers};
 use crate::seams::watching::Watching;
 use crate::story;
 
@@ -88,7 +89,11 @@ impl Outbox {
             Effect::IpfsAudit => self.audit(),
             Effect::FetchBlock { id } => self.fetch(id),
             Effect::Broadcast { heads } => self.announce(heads),
-            Effect::Report(report) => self.peers.watchers.publish(&report),
+            Effect::TellState { cid } => self.peers.watchers.publish(&Notice::State(cid)),
+            Effect::TellProgress { cid, nodes, bytes } => {
+                let news = News::Progress { nodes, bytes };
+                self.peers.watchers.publish(&Notice::Progress(Report { cid, news }));
+            }
             Effect::AskOthers => self.peers.watching.ask(),
             Effect::ListenAnew => self.peers.watching.listen_anew(),
             Effect::RecoverAt { peer, cid } => {

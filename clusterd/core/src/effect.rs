@@ -10,7 +10,6 @@ use crate::input::{OpId, Time, WaiterId};
 use crate::members::Members;
 use crate::pinset::codec::BlockId;
 use crate::repin::View;
-use crate::spread::Report;
 
 /// Why a request was not done. The words are Kubo's where Kubo has words for it, as clients compare them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -221,8 +220,20 @@ pub enum Effect {
         /// Which block.
         id: BlockId,
     },
-    /// Tell everybody who listens.
-    Report(Report),
+    /// Tell everybody who listens how a pin stands here now: that has changed.
+    TellState {
+        /// Which pin.
+        cid: Cid,
+    },
+    /// Tell everybody who listens how far a pin is here.
+    TellProgress {
+        /// Which pin.
+        cid: Cid,
+        /// Nodes fetched.
+        nodes: u64,
+        /// Bytes fetched.
+        bytes: u64,
+    },
     /// Pins came that others shall hold: they are asked about all of which this peer does not know.
     AskOthers,
     /// A first history has come in, and what others told of its pins before was lost: listen anew.

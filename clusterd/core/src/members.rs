@@ -68,6 +68,8 @@ pub struct Alert {
 pub struct Members {
     own: PeerId,
     newest: BTreeMap<PeerId, BTreeMap<String, Metric>>,
+    /// Since when a peer's pings have come without a gap.
+    since: BTreeMap<PeerId, Time>,
     /// Those whose end was told already.
     told: BTreeSet<(PeerId, String)>,
     alerts: VecDeque<Alert>,
@@ -83,6 +85,7 @@ impl Members {
         Self {
             own,
             newest: BTreeMap::new(),
+            since: BTreeMap::new(),
             told: BTreeSet::new(),
             alerts: VecDeque::new(),
             alerted: 0,
@@ -97,6 +100,7 @@ impl Members {
         if !is_small || !has_room {
             return false;
         }
+        let is_known = self.is_member(&metric.peer, metric.received);
         let names = self.newest.entry(metric.peer).or_default();
         if names.len() >= NAMES_MAX && !names.contains_key(&metric.name) {
             return false;
@@ -104,6 +108,9 @@ impl Members {
         // One that had run out before it came, as from a peer with a wrong clock, is no sign of life.
         if metric.is_current(metric.received) {
             self.told.remove(&(metric.peer, metric.name.clone()));
+        }
+        if metric.name == PING && !is_known {
+            self.since.insert(metric.peer, metric.received);
         }
         let ends = metric.expires.plus_millis(1);
         self.next_look = Some(self.next_look.map_or(ends, |next| next.min(ends)));
@@ -115,6 +122,12 @@ impl Members {
     #[must_use]
     pub fn is_member(&self, peer: &PeerId, now: Time) -> bool {
         *peer == self.own || self.current(peer, PING, now).is_some()
+    }
+
+    /// Since when a peer has been a member without a gap; `None` while it is none.
+    #[must_use]
+    pub fn member_since(&self, peer: &PeerId, now: Time) -> Option<Time> {
+        self.since.get(peer).copied().filter(|_| self.is_member(peer, now))
     }
 
     /// The members, this peer among them, in the order of their ids.
@@ -210,6 +223,7 @@ impl Members {
             names.values().any(|metric| metric.expires.plus_millis(FORGOTTEN_AFTER) >= now)
         });
         let newest = &self.newest;
+        self.since.retain(|peer, _| newest.contains_key(peer));
         self.told.retain(|(peer, _)| newest.contains_key(peer));
     }
 
@@ -221,6 +235,7 @@ impl Members {
     /// Forgets all that a peer told, until it tells more.
     pub fn forget(&mut self, peer: &PeerId) {
         self.newest.remove(peer);
+        self.since.remove(peer);
         self.told.retain(|(told, _)| told != peer);
         self.alerts.retain(|alert| alert.metric.peer != *peer);
     }

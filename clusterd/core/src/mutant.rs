@@ -44,6 +44,8 @@ pub enum Mutant {
     AnyHolderSuffices,
     /// What another peer has lost still counts as held there.
     LossIgnored,
+    /// What a peer holds of an earlier record counts for the one there is now.
+    AnyRecordHeld,
     /// Nobody is told when a pin comes to be held here.
     HeldUntold,
     /// Which others lack a pin is forgotten when its record changes.

@@ -70,6 +70,8 @@ pub struct Node<S> {
     repin: Repin,
     batch: Batch,
     started: Time,
+    /// When others are to be listened to anew.
+    listen_at: Option<Time>,
     early: Vec<Early>,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
@@ -103,6 +105,7 @@ impl<S: Store> Node<S> {
             repin: Repin::new(config.repin, now),
             batch: Batch::default(),
             started: now,
+            listen_at: None,
             early: Vec::new(),
             old_pins: 0,
             config,
@@ -128,6 +131,9 @@ impl<S: Store> Node<S> {
             self.retry_early(now, &mut effects)?;
         }
         self.expire_pins(now, &mut effects)?;
+        if self.listen_at.take_if(|at| *at <= now).is_some() {
+            effects.push(Effect::ListenAnew);
+        }
         self.check_members(now);
         if is_tick {
             self.repin(now, &mut effects)?;
@@ -171,6 +177,7 @@ impl<S: Store> Node<S> {
             self.store.commit()?;
         }
         self.saved_counts = self.counts;
+        self.repin.committed();
         self.batch = Batch::default();
         let sealed = self.pinset.take_sealed();
         Ok(sealed.map(|id| Effect::Broadcast { heads: vec![id] }).into_iter().collect())
@@ -197,6 +204,9 @@ impl<S: Store> Node<S> {
         self.walk.pause(now.plus_millis(PAUSE_AFTER_ROLLBACK));
         self.repin.reset(now);
         self.batch = Batch::default();
+        // What others told meanwhile is lost, and they tell nothing twice. On a full volume each of it
+        // would fail again.
+        self.listen_at = Some(now.plus_millis(PAUSE_AFTER_ROLLBACK));
         self.handle(Input::Tick, now)
     }
 
@@ -208,7 +218,8 @@ impl<S: Store> Node<S> {
         let wakes =
             [self.tracker.next_wake(), self.waiters.next_deadline(), expiry, self.early_due()];
         let repin = Some(&self.repin).filter(|_| !self.config.follower).and_then(Repin::next_wake);
-        let others = [self.walk.next_wake(), rebroadcast, self.members.next_check(), repin];
+        let others =
+            [self.walk.next_wake(), rebroadcast, self.members.next_check(), repin, self.listen_at];
         wakes.into_iter().chain(others).flatten().min()
     }
 

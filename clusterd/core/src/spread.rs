@@ -21,49 +21,55 @@ const PEERS_MAX: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerState {
     /// Its Kubo holds the pin.
-    Held,
+    Held {
+        /// The second when the record was made that it holds: another one asks for another pin.
+        record: u64,
+    },
     /// Its Kubo does not hold it yet, or not any more.
     Missing {
         /// Kubo was found without a pin that it had held.
         lost: bool,
-        /// Words of the newest failed attempt; `None` before the first.
-        error: Option<String>,
+        /// Failed attempts so far.
+        attempts: u32,
+        /// Words of the newest; empty before the first.
+        error: String,
     },
     /// It does not know the pin, or that it shall hold it.
     Unknown,
 }
 
 impl PeerState {
-    /// The state that a row of `Unsettled` stands for; `None` where the peer has to let go.
+    /// The state that a row of `Unsettled`, or none, stands for, with a record of this second; `None`
+    /// where the peer has to let go.
     #[must_use]
-    pub fn of_unsettled(unsettled: Option<&Unsettled>) -> Option<Self> {
-        let Some(unsettled) = unsettled else { return Some(Self::Held) };
+    pub fn of_unsettled(unsettled: Option<&Unsettled>, record: u64) -> Option<Self> {
+        let Some(unsettled) = unsettled else { return Some(Self::Held { record }) };
         if unsettled.goal == Goal::Unpin {
             return None;
         }
         if unsettled.was_pinned && !unsettled.is_lost {
-            return Some(Self::Held);
+            return Some(Self::Held { record });
         }
-        let error = (unsettled.attempts > 0).then(|| unsettled.error.clone());
-        Some(Self::Missing { lost: unsettled.is_lost, error })
+        let (lost, attempts) = (unsettled.is_lost, unsettled.attempts);
+        Some(Self::Missing { lost, attempts, error: unsettled.error.clone() })
     }
 
     /// The state of a pin at the peer whose rows these are (its binary id).
     #[must_use]
     pub fn of_row(row: Row<'_>, peer: &[u8]) -> Self {
-        let is_wanted = row.pin.and_then(PinRow::parse).is_some_and(|pin| pin.is_for(peer));
-        if !is_wanted {
-            return Self::Unknown;
-        }
+        let parsed = row.pin.and_then(PinRow::parse).filter(|pin| pin.is_for(peer));
+        let Some(pin) = parsed.and_then(|pin| pin.pin(row.key)) else { return Self::Unknown };
         match row.unsettled.map(Unsettled::decode) {
-            None => Self::Held,
+            None => Self::Held { record: pin.created_at },
             Some(None) => Self::Unknown,
-            Some(Some(unsettled)) => Self::of_unsettled(Some(&unsettled)).unwrap_or(Self::Unknown),
+            Some(Some(unsettled)) => {
+                Self::of_unsettled(Some(&unsettled), pin.created_at).unwrap_or(Self::Unknown)
+            }
         }
     }
 }
 
-/// What a peer tells those who listen to it.
+/// What a peer tells of a pin to those who listen to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Which pin.
@@ -168,7 +174,8 @@ pub fn is_pinned(
     let Some(mut lacking) = Lacking::decode(row.spread.unwrap_or_default()) else { return false };
     let holds = |row| {
         let unsettled = Unsettled::decode(row);
-        unsettled.is_some_and(|row| PeerState::of_unsettled(Some(&row)) == Some(PeerState::Held))
+        let state = unsettled.and_then(|row| PeerState::of_unsettled(Some(&row), 0));
+        matches!(state, Some(PeerState::Held { .. }))
     };
     if !row.unsettled.is_none_or(holds) {
         lacking.0.insert(*own);
@@ -226,12 +233,14 @@ mod tests {
         let held = Unsettled { was_pinned: true, ..Unsettled::new(Goal::Pin, Time(1)) };
         let lost = Unsettled { is_lost: true, ..held.clone() };
         let failed = Unsettled { attempts: 1, error: "no".to_owned(), ..lost.clone() };
-        let of = |unsettled: &Unsettled| PeerState::of_unsettled(Some(unsettled));
-        let missing = |error| Some(PeerState::Missing { lost: true, error });
-        assert_eq!(of(&held), Some(PeerState::Held));
-        assert_eq!(of(&lost), missing(None));
-        assert_eq!(of(&failed), missing(Some("no".to_owned())));
+        let of = |unsettled: &Unsettled| PeerState::of_unsettled(Some(unsettled), 7);
+        let missing = |attempts, error: &str| {
+            Some(PeerState::Missing { lost: true, attempts, error: error.to_owned() })
+        };
+        assert_eq!(of(&held), Some(PeerState::Held { record: 7 }));
+        assert_eq!(of(&lost), missing(0, ""));
+        assert_eq!(of(&failed), missing(1, "no"));
         assert_eq!(of(&Unsettled::new(Goal::Unpin, Time(1))), None);
-        assert_eq!(PeerState::of_unsettled(None), Some(PeerState::Held));
+        assert_eq!(PeerState::of_unsettled(None, 7), Some(PeerState::Held { record: 7 }));
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clusterd_core::pinset::key::PinKey;
 use clusterd_core::spread::{Lacking, News, PeerState, Report};
 use clusterd_core::store::{Space, StoreError};
-use common::api::pins::PinInfo;
 use common::ids::{Cid, PeerId};
 use common::status::{PinStatus, StatusFilter};
 use futures_util::StreamExt;
@@ -16,7 +15,7 @@ use super::watchers::read;
 use super::watching::Watching;
 use crate::net::gorpc::client::{RpcError, calls, within};
 use crate::net::gorpc::methods::Method;
-use crate::net::gorpc::types::{Asked, TOGETHER_MAX};
+use crate::net::gorpc::types::{Asked, PeerPin, TOGETHER_MAX};
 
 /// Questions about the same pins come ever rarer: peers of ours tell by themselves, and are asked in
 /// case that something was lost or overtaken.
@@ -31,6 +30,9 @@ const GO_ROUND_MAX: usize = 256;
 /// What old pins Go's peers lack is asked for so often.
 const GO_LIST_EVERY: Duration = Duration::from_secs(60);
 
+/// Rows that are looked at in one round with a peer of ours; the next round goes on behind them.
+const ROWS_MAX: usize = 5 * TOGETHER_MAX;
+
 /// For the answer to one question, or the next part of a list.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -40,7 +42,7 @@ pub(super) struct Asking {
     peer: PeerId,
     /// Turns true when the peer is found to be Go's.
     go: watch::Receiver<bool>,
-    /// Where the next round with a peer of Go goes on.
+    /// Where the next round goes on.
     after: Option<Vec<u8>>,
     /// When a peer of Go is asked for its list next.
     list_at: Instant,
@@ -74,10 +76,10 @@ impl Asking {
         }
     }
 
-    /// All at once, in parts.
-    async fn ask_ours(&self) -> Result<(), String> {
-        let mut after = None;
-        loop {
+    /// Many at once, in parts.
+    async fn ask_ours(&mut self) -> Result<(), String> {
+        for _ in 0..ROWS_MAX / TOGETHER_MAX {
+            let after = self.after.take();
             let (cids, last) = self.outstanding(after).await.map_err(|error| error.to_string())?;
             if !cids.is_empty() {
                 let method = Method::CompositeStates;
@@ -90,11 +92,12 @@ impl Asking {
                     Err(error) => return Err(error.to_string()),
                 }
             }
-            match last {
-                Some(last) => after = Some(last),
-                None => return Ok(()),
+            self.after = last;
+            if self.after.is_none() {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Young pins one by one; of the others a list of those that are not pinned.
@@ -128,7 +131,7 @@ impl Asking {
         let call =
             async { calls::status(self.watching.open(self.peer, method).await?, &cid).await };
         let state = within(ANSWER_WITHIN, method, call).await?;
-        Ok(Report { cid, news: News::State(state_of(state.info)) })
+        Ok(Report { cid, news: News::State(state_of(state)) })
     }
 
     async fn list_go(&self) -> Result<(), RpcError> {
@@ -146,7 +149,7 @@ impl Asking {
         let mut states = within(ANSWER_WITHIN, method, call).await?;
         let mut reports = Vec::new();
         while let Some(state) = within(ANSWER_WITHIN, method, states.next()).await? {
-            reports.push(Report { cid: state.cid, news: News::State(state_of(state.info)) });
+            reports.push(Report { cid: state.cid, news: News::State(state_of(state)) });
             if reports.len() == TOGETHER_MAX {
                 self.watching.tell(self.peer, std::mem::take(&mut reports)).await;
             }
@@ -174,13 +177,18 @@ impl Asking {
 }
 
 /// What the state that a peer shows means for the pin.
-fn state_of(info: PinInfo) -> PeerState {
-    let missing = |lost, error| PeerState::Missing { lost, error };
-    match info.status {
-        PinStatus::Pinned => PeerState::Held,
-        PinStatus::PinError => missing(false, Some(info.error)),
-        PinStatus::UnexpectedlyUnpinned => missing(true, None),
-        PinStatus::PinQueued | PinStatus::Pinning => missing(false, None),
+fn state_of(pin: PeerPin) -> PeerState {
+    let (attempts, error) = (pin.info.attempt_count, pin.info.error);
+    match pin.info.status {
+        PinStatus::Pinned => {
+            let record = pin.created.seconds().and_then(|seconds| u64::try_from(seconds).ok());
+            record.map_or(PeerState::Unknown, |record| PeerState::Held { record })
+        }
+        PinStatus::PinError => PeerState::Missing { lost: false, attempts: attempts.max(1), error },
+        PinStatus::UnexpectedlyUnpinned => PeerState::Missing { lost: true, attempts, error },
+        PinStatus::PinQueued | PinStatus::Pinning => {
+            PeerState::Missing { lost: false, attempts: 0, error: String::new() }
+        }
         PinStatus::ClusterError
         | PinStatus::UnpinError
         | PinStatus::Unpinning

@@ -11,6 +11,7 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use super::informer::{for_node, now_ns};
 use super::peer::RpcPeer;
+use super::watchers::WATCHERS_MAX;
 use super::watching::Watching;
 use crate::net::gorpc::client::{RpcError, calls, within};
 use crate::net::gorpc::methods::Method;
@@ -21,8 +22,9 @@ use crate::net::{IncomingRpc, Net, NetEvent, clock_skew};
 /// A fresh peer asks the others for their heads; one that does not answer in this time tells them later.
 const HEADS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Calls of all peers that are served at a time; more of them wait. Each may hold some megabytes.
-const SERVED_MAX: usize = 256;
+/// Calls of all peers that are served at a time, beside those that only watch; more of them wait. Each may
+/// hold some megabytes.
+const CALLS_MAX: usize = 256;
 
 /// What the peers last said of themselves in their pings.
 #[derive(Debug, Clone, Default)]
@@ -159,7 +161,7 @@ pub async fn serve_peers(
     peer: Arc<RpcPeer>,
     stopping: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(SERVED_MAX));
+    let places = Arc::new(Semaphore::new(CALLS_MAX + WATCHERS_MAX));
     while let Some((caller, stream)) = incoming.next().await {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (peer, mut stopping) = (Arc::clone(&peer), stopping.clone());

@@ -202,8 +202,8 @@ impl Peer for RpcPeer {
         })
     }
 
-    fn watch(&self) -> Items<Reports> {
-        self.watchers.watch()
+    fn watch(&self, caller: PeerId) -> Items<Reports> {
+        self.watchers.watch(caller)
     }
 }
 

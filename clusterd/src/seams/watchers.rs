@@ -10,14 +10,14 @@ use clusterd_core::snapshot::Snapshot;
 use clusterd_core::spread::{News, PeerState, Report};
 use clusterd_core::store::{Space, StoreError};
 use clusterd_core::tracker::phase::Unsettled;
-use common::ids::PeerId;
+use common::ids::{Cid, PeerId};
 use tokio::sync::mpsc;
 
 use crate::net::gorpc::items::{Feed, Items, Refusal, items};
 use crate::net::gorpc::types::{Asked, Reports, TOGETHER_MAX};
 
-/// Peers that watch at a time; more are refused.
-const WATCHERS_MAX: usize = 256;
+/// Peers that watch at a time, each once; more are refused.
+pub(super) const WATCHERS_MAX: usize = 256;
 
 /// News that wait for one watcher. One that is further behind is cut off, and begins anew.
 const NEWS_WAITING_MAX: usize = 20_000;
@@ -38,8 +38,18 @@ pub struct Watchers {
 
 #[derive(Default)]
 struct Queues {
-    open: HashMap<u64, mpsc::Sender<Report>>,
+    /// Of each watcher the newest, with its number.
+    open: HashMap<PeerId, (u64, mpsc::Sender<Notice>)>,
     next: u64,
+}
+
+/// Something to tell. A state is read when it is told, together with the record that it is of.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// How this pin stands.
+    State(Cid),
+    /// How far a running attempt is.
+    Progress(Report),
 }
 
 impl Watchers {
@@ -50,51 +60,53 @@ impl Watchers {
     }
 
     /// Tells everybody who watches. Does not wait: whoever is too far behind is cut off.
-    pub fn publish(&self, report: &Report) {
-        self.queues().open.retain(|_, queue| queue.try_send(report.clone()).is_ok());
+    pub fn publish(&self, notice: &Notice) {
+        self.queues().open.retain(|_, (_, queue)| queue.try_send(notice.clone()).is_ok());
     }
 
-    /// A list for one watcher.
+    /// A list for one watcher, in place of one that it has already.
     #[must_use]
-    pub fn watch(&self) -> Items<Reports> {
+    pub fn watch(&self, watcher: PeerId) -> Items<Reports> {
         let (feed, list) = items(PARTS_WAITING_MAX);
         let (queue, news) = mpsc::channel(NEWS_WAITING_MAX);
         let watchers = self.clone();
         // Before anything is read: what changes meanwhile is told behind it.
-        let Some(number) = self.register(queue) else {
+        let Some(number) = self.register(watcher, queue) else {
             tokio::spawn(feed.fail(Refusal("too many peers watch this one".to_owned())));
             return list;
         };
         tokio::spawn(async move {
             watchers.serve(&feed, news).await;
-            watchers.queues().open.remove(&number);
+            watchers.leave(&watcher, number);
             drop(feed);
         });
         list
     }
 
-    fn register(&self, queue: mpsc::Sender<Report>) -> Option<u64> {
+    fn register(&self, watcher: PeerId, queue: mpsc::Sender<Notice>) -> Option<u64> {
         let mut queues = self.queues();
-        if queues.open.len() >= WATCHERS_MAX {
+        if queues.open.len() >= WATCHERS_MAX && !queues.open.contains_key(&watcher) {
             return None;
         }
         queues.next += 1;
         let number = queues.next;
-        queues.open.insert(number, queue);
+        queues.open.insert(watcher, (number, queue));
         Some(number)
     }
 
+    fn leave(&self, watcher: &PeerId, number: u64) {
+        let mut queues = self.queues();
+        if queues.open.get(watcher).is_some_and(|(newest, _)| *newest == number) {
+            queues.open.remove(watcher);
+        }
+    }
+
     /// Ends when nobody reads any more, when the store fails, or when the reader is too slow.
-    async fn serve(&self, feed: &Feed<Reports>, mut news: mpsc::Receiver<Report>) {
+    async fn serve(&self, feed: &Feed<Reports>, mut news: mpsc::Receiver<Notice>) {
         let mut after = None;
         loop {
-            let (reports, last) = match self.unsettled(after).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::error!(%error, "cannot read what is to be told to a peer");
-                    return;
-                }
-            };
+            let page = self.unsettled(after).await;
+            let Some((reports, last)) = readable(page) else { return };
             if feed.send(Reports(reports)).await.is_err() {
                 return;
             }
@@ -109,7 +121,8 @@ impl Watchers {
             if tokio::time::timeout(SIGN_OF_LIFE_EVERY, came).await == Ok(0) {
                 return;
             }
-            if feed.send(Reports(batch)).await.is_err() {
+            let Some(reports) = readable(self.tell(batch).await) else { return };
+            if feed.send(reports).await.is_err() {
                 return;
             }
         }
@@ -126,12 +139,29 @@ impl Watchers {
             let last = rows.last().filter(|_| rows.len() == TOGETHER_MAX);
             let last = last.map(|(key, _)| key.clone());
             let report = |(key, row): (Vec<u8>, Vec<u8>)| {
-                let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row)?))?;
-                Some(Report { cid: PinKey::from_stored(key).to_cid()?, news: News::State(state) })
+                let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row)?), 0)?;
+                let is_missing = matches!(state, PeerState::Missing { .. });
+                let cid = PinKey::from_stored(key).to_cid().filter(|_| is_missing)?;
+                Some(Report { cid, news: News::State(state) })
             };
             Ok((rows.into_iter().filter_map(report).collect(), last))
         })
         .await
+    }
+
+    /// What the notices stand for, in their order.
+    async fn tell(&self, notices: Vec<Notice>) -> Result<Reports, StoreError> {
+        let state_of = |notice: &Notice| match notice {
+            Notice::State(cid) => Some(*cid),
+            Notice::Progress(_) => None,
+        };
+        let asked = Asked(notices.iter().filter_map(state_of).collect());
+        let mut states = self.states(asked).await?.0.into_iter();
+        let report = |notice| match notice {
+            Notice::State(_) => states.next(),
+            Notice::Progress(report) => Some(report),
+        };
+        Ok(Reports(notices.into_iter().filter_map(report).collect()))
     }
 
     /// How pins stand here.
@@ -157,6 +187,11 @@ impl Watchers {
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn readable<T>(read: Result<T, StoreError>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%error, "cannot read what is to be told to a peer"))
+        .ok()
 }
 
 /// Reads away from the threads that serve connections.

@@ -26,6 +26,17 @@ impl<S: Store> Node<S> {
         Ok(())
     }
 
+    /// What must be held, or by whom it is, has changed: it may be enough now.
+    pub(super) fn recheck_pin(
+        &mut self,
+        key: &PinKey,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        self.free_local(key, now, effects)?;
+        self.check_waiters(key, now, effects)
+    }
+
     /// An attempt to pin failed at a peer. Those who wait are told once too few are left.
     pub(super) fn attempt_failed(
         &mut self,
@@ -93,7 +104,7 @@ impl<S: Store> Node<S> {
     }
 
     /// What Kubo was given here for others to hold is let go once enough do.
-    pub(super) fn free_local(
+    fn free_local(
         &mut self,
         key: &PinKey,
         now: Time,

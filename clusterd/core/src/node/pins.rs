@@ -33,6 +33,8 @@ pub(super) struct Asked {
 /// What was asked for is in the pinset.
 struct Taken {
     keys: BTreeSet<PinKey>,
+    /// Those that were not there before.
+    fresh: BTreeSet<PinKey>,
     /// Whether that changed it.
     wrote: bool,
 }
@@ -68,7 +70,7 @@ impl<S: Store> Node<S> {
             true => self.take_up(&cids, now, effects)?,
             false => self.pin_all(pins, now, effects)?,
         };
-        let Taken { keys, wrote } = match taken {
+        let Taken { keys, fresh, wrote } = match taken {
             Ok(taken) => taken,
             Err(refusal) => return Ok(Some(refusal)),
         };
@@ -83,7 +85,7 @@ impl<S: Store> Node<S> {
                 if call.is_some() {
                     effects.push(answer(waiter, Answer::Progress { nodes: 0, bytes: 0 }));
                 }
-                self.wait(waiter, Goal::Pin, deadline, (cids, keys), now, effects)?;
+                self.wait(waiter, Goal::Pin, deadline, (cids, keys, fresh), now, effects)?;
             }
         }
         Ok(None)
@@ -103,9 +105,12 @@ impl<S: Store> Node<S> {
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        let mut taken = Taken { keys: BTreeSet::new(), wrote: false };
+        let mut taken = Taken { keys: BTreeSet::new(), fresh: BTreeSet::new(), wrote: false };
         for planned in plan {
             taken.keys.insert(planned.key.clone());
+            if planned.old.is_none() {
+                taken.fresh.insert(planned.key.clone());
+            }
             taken.wrote |= planned.new.is_some();
             self.carry_out(planned, now, effects)?;
         }
@@ -130,7 +135,7 @@ impl<S: Store> Node<S> {
         for key in &keys {
             self.work(now, effects, |tracker, work| tracker.recover(work, key).map(|_| ()))?;
         }
-        Ok(Ok(Taken { keys, wrote: false }))
+        Ok(Ok(Taken { keys, fresh: BTreeSet::new(), wrote: false }))
     }
 
     fn carry_out(
@@ -176,7 +181,8 @@ impl<S: Store> Node<S> {
             (false, Some(held)) => tracker.let_go(work, key, held, is_needed),
             (false, None) if is_local => tracker.let_go(work, key, new, is_needed),
             (false, None) => Ok(()),
-        })
+        })?;
+        if old.is_some() { self.recheck_pin(key, now, effects) } else { Ok(()) }
     }
 
     /// The record that a request leads to, or why there is none.

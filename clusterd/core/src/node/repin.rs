@@ -42,6 +42,8 @@ pub(super) struct Repin {
     gone: BTreeSet<PeerId>,
     /// Peers that were given up by hand, until their pins are through.
     given_up: BTreeSet<PeerId>,
+    /// Those of them whose pins went through a sweep that is not durable yet.
+    through: BTreeSet<PeerId>,
     sweep: Option<Sweep>,
     /// A sweep from the first pin on is due then.
     again: Option<Time>,
@@ -66,6 +68,7 @@ impl Repin {
             checked: now,
             gone: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            through: BTreeSet::new(),
             sweep: None,
             // Holders that were away before this peer started are in no metric.
             again: settings.after.map(|after| since.plus_millis(patience(after) + 1)),
@@ -76,9 +79,17 @@ impl Repin {
 
     /// After a failure: what was done may be lost, so the walk begins anew.
     pub(super) fn reset(&mut self, now: Time) {
-        if self.sweep.take().is_some() {
+        self.given_up.append(&mut self.through);
+        // A sweep that failed, or ended in the failed batch, is none any more.
+        let has_work = !self.given_up.is_empty() || !self.gone.is_empty();
+        if self.sweep.take().is_some() || has_work {
             self.again = Some(now.plus_millis(super::PAUSE_AFTER_ROLLBACK));
         }
+    }
+
+    /// What the sweeps did is durable.
+    pub(super) fn committed(&mut self) {
+        self.through.clear();
     }
 
     /// When there is something to do.

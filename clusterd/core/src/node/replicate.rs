@@ -133,7 +133,11 @@ impl<S: Store> Node<S> {
         if before.is_some() && after.is_none() && held.is_none() {
             self.gone_elsewhere(key, now, effects)?;
         }
-        Ok(())
+        if before.is_some() && after.is_some() {
+            self.recheck_pin(key, now, effects)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -16,6 +16,10 @@ use crate::store::{Store, StoreError};
 use crate::tracker::Outcome;
 use crate::tracker::phase::{Goal, Unsettled};
 
+/// The first ping of a member may come so late after its start, or after that of this peer, in
+/// milliseconds. Source: Go's peers tell of themselves each 15 seconds.
+const HEARD_LATE: u64 = 30_000;
+
 impl<S: Store> Node<S> {
     /// A record is new, changed or gone: notes which others are not known to hold it.
     pub(super) fn note_spread(
@@ -36,9 +40,6 @@ impl<S: Store> Node<S> {
         if !lacking.0.is_subset(&had.0) {
             effects.push(Effect::AskOthers);
         }
-        if lacking.0.len() < had.0.len() && new.is_some() {
-            self.free_local(key, now, effects)?;
-        }
         Ok(())
     }
 
@@ -58,7 +59,11 @@ impl<S: Store> Node<S> {
     fn others_for(&self, pin: &Pin, now: Time) -> BTreeSet<PeerId> {
         let mut peers = match (pin.kind, pin.replication) {
             (PinType::Meta, _) | (_, Replication::Unusable { .. }) => BTreeSet::new(),
-            (_, Replication::Everywhere) => self.members.members(now),
+            (_, Replication::Everywhere) => {
+                let mut members = self.members.members(now);
+                members.retain(|peer| self.counts_in(peer, now));
+                members
+            }
             (_, Replication::Between { .. }) => pin.allocations.iter().copied().collect(),
         };
         peers.remove(&self.config.peer);
@@ -96,35 +101,60 @@ impl<S: Store> Node<S> {
         let old = Lacking::load(&self.store, key)?;
         let mut new = old.clone();
         match &state {
-            PeerState::Held => {
-                new.0.remove(&peer);
+            PeerState::Held { record } if old.0.contains(&peer) => {
+                if self.is_record(key, *record)? {
+                    new.0.remove(&peer);
+                }
             }
             PeerState::Missing { lost, .. } if !old.0.contains(&peer) => {
-                if !mutant::is(Mutant::LossIgnored) && self.counts_as_lost(&peer, key, *lost)? {
+                if !mutant::is(Mutant::LossIgnored)
+                    && self.counts_as_lost(&peer, key, *lost, now)?
+                {
                     new.0.insert(peer);
                     effects.push(Effect::AskOthers);
                 }
             }
-            PeerState::Missing { .. } | PeerState::Unknown => {}
+            PeerState::Held { .. } | PeerState::Missing { .. } | PeerState::Unknown => {}
         }
         new.save(&mut self.store, key, &old);
         match state {
-            PeerState::Held if new != old => {
+            PeerState::Held { .. } if new != old => {
                 self.waiters.recovered(key, &peer);
-                self.free_local(key, now, effects)?;
-                self.check_waiters(key, now, effects)
+                self.recheck_pin(key, now, effects)
             }
-            PeerState::Missing { error: Some(reason), .. } if new.0.contains(&peer) => {
-                self.attempt_failed(key, peer, reason, now, effects)
+            PeerState::Missing { attempts, error, .. } if new.0.contains(&peer) => {
+                let is_new = self.waiters.has_failed_anew(key, peer, attempts);
+                if is_new { self.attempt_failed(key, peer, error, now, effects) } else { Ok(()) }
             }
-            PeerState::Held | PeerState::Missing { .. } | PeerState::Unknown => Ok(()),
+            PeerState::Held { .. } | PeerState::Missing { .. } | PeerState::Unknown => Ok(()),
         }
     }
 
-    /// What a new member does not hold yet of what is pinned everywhere makes no pin less pinned.
-    fn counts_as_lost(&self, peer: &PeerId, key: &PinKey, lost: bool) -> Result<bool, StoreError> {
+    /// Whether our record is of this second: a peer may hold what an earlier one asked for.
+    fn is_record(&self, key: &PinKey, second: u64) -> Result<bool, StoreError> {
+        let pin = self.pinset.pin(&self.store, key)?;
+        Ok(mutant::is(Mutant::AnyRecordHeld) || pin.is_some_and(|pin| pin.created_at == second))
+    }
+
+    /// What a new member does not hold yet of what is pinned everywhere makes no pin less pinned, unless
+    /// it was a member when the pin was made, heard of here or not yet.
+    fn counts_as_lost(
+        &self,
+        peer: &PeerId,
+        key: &PinKey,
+        lost: bool,
+        now: Time,
+    ) -> Result<bool, StoreError> {
         let Some(pin) = self.pinset.pin(&self.store, key)? else { return Ok(false) };
-        Ok(pin_row::is_for(&pin, peer) && (lost || pin.replication != Replication::Everywhere))
+        if !pin_row::is_for(&pin, peer) {
+            return Ok(false);
+        }
+        if pin.replication != Replication::Everywhere {
+            return Ok(true);
+        }
+        let made = super::expiry::time_of(pin.created_at).plus_millis(HEARD_LATE);
+        let since = self.members.member_since(peer, now).filter(|_| self.counts_in(peer, now));
+        Ok(since.is_some_and(|since| lost || since <= made))
     }
 
     /// Whether so many hold a pin as must, and this machine's Kubo has let go of what it held before.
@@ -154,7 +184,10 @@ impl<S: Store> Node<S> {
         Ok(pin.is_none_or(|pin| suffices(&pin, &lacking, |peer| self.counts_in(peer, now))))
     }
 
+    /// Whether what is pinned everywhere is to be held there, too: at every member that is trusted.
     pub(super) fn counts_in(&self, peer: &PeerId, now: Time) -> bool {
-        self.members.is_member(peer, now)
+        let is_trusted =
+            |trusted: &BTreeSet<PeerId>| *peer == self.config.peer || trusted.contains(peer);
+        self.config.trusted.as_ref().is_none_or(is_trusted) && self.members.is_member(peer, now)
     }
 }

@@ -227,7 +227,7 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Until::Done { deadline } => {
-                self.wait(waiter, goal, deadline, (cids, keys), now, effects)
+                self.wait(waiter, goal, deadline, (cids, keys, BTreeSet::new()), now, effects)
             }
         }
     }

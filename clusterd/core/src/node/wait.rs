@@ -24,7 +24,7 @@ impl<S: Store> Node<S> {
         waiter: WaiterId,
         goal: Goal,
         deadline: Option<Time>,
-        (cids, keys): (Vec<Cid>, BTreeSet<PinKey>),
+        (cids, keys, fresh): (Vec<Cid>, BTreeSet<PinKey>, BTreeSet<PinKey>),
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
@@ -42,7 +42,7 @@ impl<S: Store> Node<S> {
             Goal::Pin => Patience::Fails,
             Goal::Unpin => Patience::Suffices,
         };
-        self.waiters.add(Wait { waiter, goal, patience, deadline, cids, missing }, effects);
+        self.waiters.add(Wait { waiter, goal, patience, deadline, cids, missing, fresh }, effects);
         let away = self.tracker.breaker.away().map(|(_, words)| words.to_owned());
         match away.filter(|_| goal == Goal::Pin) {
             Some(words) => self.kubo_away(&words, now, effects),

@@ -42,6 +42,10 @@ struct Awaited {
     by: BTreeSet<WaiterId>,
     /// Peers where an attempt to pin failed since the newest of them began to wait.
     failed: BTreeSet<PeerId>,
+    /// Failed attempts at other peers when that one began to wait, as far as they were told since.
+    attempts: BTreeMap<PeerId, u32>,
+    /// The pin was new then: no attempt can be older.
+    is_fresh: bool,
 }
 
 /// Everybody who waits, by what they wait for. Nothing of it outlives the process: whoever waited
@@ -61,6 +65,8 @@ pub(super) struct Wait {
     pub(super) deadline: Option<Time>,
     pub(super) cids: Vec<Cid>,
     pub(super) missing: BTreeSet<PinKey>,
+    /// Pins that were not there before.
+    pub(super) fresh: BTreeSet<PinKey>,
 }
 
 pub(super) fn answer(waiter: WaiterId, answer: Answer) -> Effect {
@@ -92,6 +98,13 @@ impl Waiters {
         Some(awaited.failed.clone())
     }
 
+    /// Whether a peer that tells of so many failed attempts has failed since somebody began to wait.
+    pub(super) fn has_failed_anew(&mut self, key: &PinKey, peer: PeerId, attempts: u32) -> bool {
+        let Some(awaited) = self.by_key.get_mut(key) else { return false };
+        let first = if awaited.is_fresh { 0 } else { attempts };
+        attempts > *awaited.attempts.entry(peer).or_insert(first)
+    }
+
     /// A peer holds it now, whatever failed there before.
     pub(super) fn recovered(&mut self, key: &PinKey, peer: &PeerId) {
         if let Some(awaited) = self.by_key.get_mut(key) {
@@ -105,7 +118,7 @@ impl Waiters {
 
     /// Begins to wait, or answers at once when nothing is missing.
     pub(super) fn add(&mut self, wait: Wait, effects: &mut Vec<Effect>) {
-        let Wait { waiter, goal, patience, deadline, cids, missing } = wait;
+        let Wait { waiter, goal, patience, deadline, cids, missing, fresh } = wait;
         if missing.is_empty() {
             effects.push(answer(waiter, Answer::Done { cids }));
             return;
@@ -114,6 +127,8 @@ impl Waiters {
             let awaited = self.by_key.entry(key.clone()).or_default();
             awaited.by.insert(waiter);
             awaited.failed.clear();
+            awaited.attempts.clear();
+            awaited.is_fresh = fresh.contains(key);
         }
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, waiter));

@@ -7,7 +7,6 @@ use super::{Outcome, Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{IpfsFailure, OpId};
 use crate::pinset::key::PinKey;
-use crate::spread::News;
 use crate::store::{Store, StoreError};
 
 impl Tracker {
@@ -151,7 +150,7 @@ impl Tracker {
         let key = self.ops.progress(op, progress, work.now).map(|running| running.key.clone());
         if let Some(key) = key {
             let (nodes, bytes) = progress;
-            Self::report(work, &key, News::Progress { nodes, bytes });
+            work.effects.extend(key.to_cid().map(|cid| Effect::TellProgress { cid, nodes, bytes }));
             work.outcomes.push(Outcome::Progress(key, progress));
         }
     }

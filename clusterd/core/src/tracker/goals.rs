@@ -7,7 +7,6 @@ use super::{Outcome, Tracker, Work};
 use crate::effect::Effect;
 use crate::input::{OpId, Time};
 use crate::pinset::key::PinKey;
-use crate::spread::{News, PeerState};
 use crate::store::{Store, StoreError};
 
 /// Most wishes kept; further pins go with Kubo's defaults.
@@ -135,7 +134,7 @@ impl Tracker {
                     self.free_source(work, &record)?;
                 }
             }
-            None => Self::report(work, key, News::State(PeerState::Held)),
+            None => Self::tell_state(work, key, true),
         }
         work.outcomes.push(Outcome::Settled(key.clone(), Goal::Pin));
         Ok(())

@@ -22,7 +22,7 @@ use crate::input::Time;
 use crate::mutant::{self, Mutant};
 use crate::pinset::Pinset;
 use crate::pinset::key::PinKey;
-use crate::spread::{News, PeerState, Report};
+use crate::spread::PeerState;
 use crate::store::{Space, Store};
 use audit::Audit;
 use breaker::Breaker;
@@ -140,25 +140,18 @@ impl Tracker {
             self.enqueue(place, new);
         }
         work.counts.change(old.map(Unsettled::status), new.map(Unsettled::status));
-        let was_pin = old.is_none_or(|old| old.goal == Goal::Pin);
-        let before = PeerState::of_unsettled(old);
-        match PeerState::of_unsettled(new) {
-            Some(PeerState::Held) if !was_pin => {}
-            Some(state) if before.as_ref() != Some(&state) => {
-                Self::report(work, key, News::State(state))
-            }
-            Some(_) | None => {}
+        let state = PeerState::of_unsettled(new, 0);
+        if state.is_some() && state != PeerState::of_unsettled(old, 0) {
+            Self::tell_state(work, key, new.is_none());
         }
     }
 
-    /// Tells those who listen.
-    pub(crate) fn report<S>(work: &mut Work<'_, S>, key: &PinKey, news: News) {
-        if mutant::is(Mutant::HeldUntold) && news == News::State(PeerState::Held) {
+    /// Tells those who listen that a pin stands otherwise than before.
+    pub(crate) fn tell_state<S>(work: &mut Work<'_, S>, key: &PinKey, is_held: bool) {
+        if is_held && mutant::is(Mutant::HeldUntold) {
             return;
         }
-        if let Some(cid) = key.to_cid() {
-            work.effects.push(Effect::Report(Report { cid, news }));
-        }
+        work.effects.extend(key.to_cid().map(|cid| Effect::TellState { cid }));
     }
 
     /// Lets a stored place have its turn again, or for the first time.

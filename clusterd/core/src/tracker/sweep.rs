@@ -80,10 +80,16 @@ impl Tracker {
             if !is_ours || !self.audit.misses(&key) {
                 continue;
             }
-            if Unsettled::load(work.store, &key)?.is_none() {
-                let lost = Unsettled { is_lost: true, ..Unsettled::new(Goal::Pin, work.now) };
-                self.write(work, &key, None, Some(&lost));
-            }
+            let old = Unsettled::load(work.store, &key)?;
+            let lost = match &old {
+                None => Unsettled { is_lost: true, ..Unsettled::new(Goal::Pin, work.now) },
+                // Only its name was to change.
+                Some(old) if old.was_pinned && !old.is_lost && self.ops.of(&key).is_none() => {
+                    Unsettled { is_lost: true, was_pinned: false, ..old.clone() }
+                }
+                Some(_) => continue,
+            };
+            self.write(work, &key, old.as_ref(), Some(&lost));
         }
         self.audit.searched(last);
         Ok(())

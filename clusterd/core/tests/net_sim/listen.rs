@@ -21,7 +21,7 @@ const ASK_AFTER_MAX: u64 = 30_000;
 
 /// That a peer holds a pin.
 pub(crate) fn held(cid: Cid) -> Report {
-    Report { cid, news: News::State(PeerState::Held) }
+    Report { cid, news: News::State(PeerState::Held { record: 1_700_000_000 }) }
 }
 
 impl World {
@@ -50,8 +50,10 @@ impl World {
     fn begin_to_listen(&mut self, at: usize, of: usize) {
         let store = self.durable_store(of);
         let reports = store.rows(Space::Unsettled).into_iter().filter_map(|(key, row)| {
-            let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row).unwrap()))?;
-            Some(Report { cid: PinKey::from_stored(key).to_cid()?, news: News::State(state) })
+            let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row).unwrap()), 0)?;
+            let is_missing = matches!(state, PeerState::Missing { .. });
+            let cid = PinKey::from_stored(key).to_cid().filter(|_| is_missing)?;
+            Some(Report { cid, news: News::State(state) })
         });
         let reports: Vec<_> = reports.collect();
         self.reported(at, of, 5, reports);
@@ -164,7 +166,15 @@ impl World {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest happens at this peer")]
     pub(crate) fn happen_elsewhere(&mut self, at: usize, effect: Effect) {
         match effect {
-            Effect::Report(report) => self.tell_listeners(at, &report),
+            Effect::TellState { cid } => {
+                let key = PinKey::from_cid(&cid).into_bytes();
+                let reports = self.states(at, vec![key]);
+                reports.iter().for_each(|report| self.tell_listeners(at, report));
+            }
+            Effect::TellProgress { cid, nodes, bytes } => {
+                let news = News::Progress { nodes, bytes };
+                self.tell_listeners(at, &Report { cid, news });
+            }
             Effect::AskOthers => self.plan_asking(at, ASK_AFTER),
             Effect::ListenAnew => self.listen_anew(at),
             Effect::RecoverAt { peer, cid } => self.recover_at(at, peer, cid),

@@ -10,7 +10,7 @@ use crate::{second_root, spread};
 /// Worlds in which a mistake must show. All mistakes but few show in the first ones.
 const WORLDS: u64 = 200;
 
-const ALL: [Mutant; 22] = [
+const ALL: [Mutant; 23] = [
     Mutant::TombstonesIgnored,
     Mutant::ElementsFirst,
     Mutant::TieTurnedRound,
@@ -33,6 +33,7 @@ const ALL: [Mutant; 22] = [
     Mutant::LossIgnored,
     Mutant::HeldUntold,
     Mutant::SpreadForgotten,
+    Mutant::AnyRecordHeld,
 ];
 
 /// The first world that finds the mistake, and how it shows.
@@ -48,6 +49,9 @@ fn find(mutant: Mutant) -> Option<(String, String)> {
             Some(("loss", spread::what_a_holder_lost_is_not_pinned_until_it_has_it_again))
         }
         Mutant::HeldUntold => Some(("told", spread::what_is_held_is_told_within_a_second)),
+        Mutant::AnyRecordHeld => {
+            Some(("record", spread::what_a_peer_held_of_an_earlier_record_does_not_count))
+        }
         Mutant::SpreadForgotten => {
             Some(("change", spread::a_new_name_does_not_make_a_missing_pin_held))
         }

@@ -125,7 +125,8 @@ impl World {
             }
             Effect::FetchBlock { id } => self.fetch(peer, id),
             Effect::Broadcast { heads } => self.gossip(peer, &heads),
-            Effect::Report(_)
+            Effect::TellState { .. }
+            | Effect::TellProgress { .. }
             | Effect::AskOthers
             | Effect::ListenAnew
             | Effect::RecoverAt { .. } => self.happen_elsewhere(peer, effect),

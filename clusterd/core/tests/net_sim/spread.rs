@@ -11,6 +11,7 @@ use common::ids::Cid;
 use common::pin::Replication;
 
 use crate::act::{cid, request};
+use crate::listen::held;
 use crate::peer;
 use crate::told::DONE;
 use crate::world::World;
@@ -158,15 +159,16 @@ fn who_waits_is_told_once_too_few_peers_are_left_that_have_not_failed() {
     }
     let waiter = pin(&mut world, 0, cid(1), "n", (2, 3));
     world.pass(1000);
-    let failed = PeerState::Missing { lost: false, error: Some("no such block".to_owned()) };
-    let report = |peer| Input::PeerReports {
-        peer: peer::id(peer),
-        reports: vec![Report { cid: cid(1), news: News::State(failed.clone()) }],
+    let report = |peer, attempts| {
+        let error = "no such block".to_owned();
+        let failed = PeerState::Missing { lost: false, attempts, error };
+        let reports = vec![Report { cid: cid(1), news: News::State(failed) }];
+        Input::PeerReports { peer: peer::id(peer), reports }
     };
-    world.feed(0, report(1));
-    world.feed(0, report(1));
+    world.feed(0, report(1, 1));
+    world.feed(0, report(1, 2));
     assert!(!is_done(&world, waiter), "two can still do it");
-    world.feed(0, report(2));
+    world.feed(0, report(2, 1));
     let refusal = world.refusal(waiter);
     assert!(refusal.contains("no such block") && refusal.contains("stays accepted"), "{refusal}");
 }
@@ -180,7 +182,7 @@ fn a_new_member_does_not_make_old_pins_unpinned() {
     world.groups = vec![0, 0, 1];
     world.listen();
     world.pin_at(0, cid(1), "old");
-    world.pass(20_000);
+    world.pass(60_000);
     assert!(lists(&world, 0, cid(1)));
     nobody_has(&mut world, 2, cid(1));
     nobody_has(&mut world, 2, cid(2));
@@ -300,4 +302,72 @@ fn a_pin_for_which_there_are_too_few_peers_is_refused_after_a_while_and_later_at
     let late = pin(&mut world, 0, cid(1), "n", (2, 2));
     world.pass(1);
     assert!(world.refusal(late).contains("2 needed, 1 found"));
+}
+
+#[test]
+fn who_asks_again_is_not_told_of_a_failure_before() {
+    let mut world = cluster(2);
+    nobody_has(&mut world, 1, cid(1));
+    pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(5000);
+    let again = pin(&mut world, 0, cid(1), "n", (2, 2));
+    let report = |attempts| {
+        let failed = PeerState::Missing { lost: false, attempts, error: "no".to_owned() };
+        let reports = vec![Report { cid: cid(1), news: News::State(failed) }];
+        Input::PeerReports { peer: peer::id(1), reports }
+    };
+    world.feed(0, report(3));
+    assert!(!is_done(&world, again), "that was before");
+    world.feed(0, report(4));
+    assert!(world.refusal(again).contains("no"));
+}
+
+#[test]
+pub(crate) fn what_a_peer_held_of_an_earlier_record_does_not_count() {
+    let mut world = cluster(2);
+    let first = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(20_000);
+    assert!(is_done(&world, first));
+    world.unpin_at(0, cid(1));
+    // The other one hears of nothing for now, and holds what it did.
+    world.groups = vec![0, 1];
+    world.pass(5000);
+    let second = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(5000);
+    world.feed(0, Input::PeerReports { peer: peer::id(1), reports: vec![held(cid(1))] });
+    world.pass(1000);
+    assert!(!is_done(&world, second), "it has not heard of the new pin");
+    world.join();
+    world.pass(60_000);
+    assert!(is_done(&world, second));
+    world.check();
+}
+
+#[test]
+fn a_lower_minimum_lets_those_who_wait_go() {
+    let mut world = cluster(3);
+    for at in [1, 2] {
+        nobody_has(&mut world, at, cid(1));
+    }
+    let waiter = pin(&mut world, 0, cid(1), "n", (2, 3));
+    world.pass(20_000);
+    assert!(!is_done(&world, waiter));
+    let lower = pin(&mut world, 1, cid(1), "n", (1, 3));
+    world.pass(5000);
+    assert!(is_done(&world, lower) && is_done(&world, waiter));
+}
+
+#[test]
+fn a_full_disk_does_not_make_a_loss_forgotten() {
+    let mut world = cluster(2);
+    let waiter = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(20_000);
+    assert!(is_done(&world, waiter) && lists(&world, 0, cid(1)));
+    world.peers[1].kubo.held.clear();
+    nobody_has(&mut world, 1, cid(1));
+    world.peers[0].node.as_ref().unwrap().store().fill(true);
+    world.pass(13 * 3_600_000);
+    world.peers[0].node.as_ref().unwrap().store().fill(false);
+    world.pass(10_000);
+    assert!(!lists(&world, 0, cid(1)));
 }

@@ -51,7 +51,8 @@ impl Kubo {
             Effect::Answer { .. }
             | Effect::FetchBlock { .. }
             | Effect::Broadcast { .. }
-            | Effect::Report(_)
+            | Effect::TellState { .. }
+            | Effect::TellProgress { .. }
             | Effect::AskOthers
             | Effect::ListenAnew
             | Effect::RecoverAt { .. } => {}

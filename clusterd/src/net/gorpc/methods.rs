@@ -104,10 +104,10 @@ methods! {
     CompositeHeads = "Composite" "Heads" Unary Trusted;
     /// Ours: how pins stand at the peer: [`Asked`](super::types::Asked) in,
     /// [`Reports`](super::types::Reports) out.
-    CompositeStates = "Composite" "States" Unary Trusted;
+    CompositeStates = "Composite" "States" Unary Open;
     /// Ours: what is new of the peer's pins, beginning with all that it shall hold and does not:
     /// [`Reports`](super::types::Reports) out without end, empty ones as signs of life.
-    CompositeWatch = "Composite" "Watch" Streaming Trusted;
+    CompositeWatch = "Composite" "Watch" Streaming Open;
     /// Ours: figures of the peer's Kubo with the number of its blocks, which takes a large one long:
     /// [`CountedRepo`](super::types::CountedRepo) out.
     CompositeRepoStat = "Composite" "RepoStat" Unary Trusted;

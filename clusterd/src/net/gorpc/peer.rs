@@ -77,6 +77,7 @@ pub trait Peer: Send + Sync {
     /// How pins stand here.
     fn states(&self, asked: Asked) -> Soon<'_, Reports>;
 
-    /// What is new of our pins, beginning with all that we shall hold and do not. Never ends well.
-    fn watch(&self) -> Items<Reports>;
+    /// What is new of our pins, for one caller, beginning with all that we shall hold and do not. Never
+    /// ends well.
+    fn watch(&self, caller: PeerId) -> Items<Reports>;
 }

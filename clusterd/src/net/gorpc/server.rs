@@ -90,7 +90,7 @@ where
         Named::Served(served) => {
             let is_open = served.route().policy == Policy::Open;
             if is_open || peer.trusts(&caller) {
-                dispatch::run(call, peer, served).await
+                dispatch::run(call, peer, caller, served).await
             } else {
                 Err(Broken::Denied)
             }

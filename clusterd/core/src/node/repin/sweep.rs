@@ -122,7 +122,8 @@ impl<S: Store> Node<S> {
                 "pins of peers that are gone have too few holders, and no other peer can take them: add peers, or space to them"
             );
         }
-        self.repin.given_up.clear();
+        let mut through = std::mem::take(&mut self.repin.given_up);
+        self.repin.through.append(&mut through);
         if let Some(after) = self.repin.settings.after
             && short + left > 0
         {

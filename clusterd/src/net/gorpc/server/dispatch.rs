@@ -15,6 +15,7 @@ use super::call::Call;
 pub(super) async fn run<S>(
     call: &mut Call<S>,
     peer: &dyn Peer,
+    caller: PeerId,
     method: Method,
 ) -> Result<(), Broken>
 where
@@ -45,7 +46,7 @@ where
         Method::ConsensusAddPeer => call.unary(|_: PeerId| done(())).await,
         Method::CompositeHeads => call.unary(|()| peer.heads()).await,
         Method::CompositeStates => call.unary(|asked: Asked| peer.states(asked)).await,
-        Method::CompositeWatch => call.items(peer.watch()).await,
+        Method::CompositeWatch => call.items(peer.watch(caller)).await,
         Method::CompositeRepoStat => call.unary(|()| peer.counted_repo()).await,
     }
 }

@@ -260,16 +260,16 @@ impl Peer for Local {
 
     fn states(&self, asked: Asked) -> Soon<'_, Reports> {
         self.note(format!("states of {}", asked.0.len()));
-        let held = |cid| Report { cid, news: News::State(PeerState::Held) };
+        let held = |cid| Report { cid, news: News::State(PeerState::Held { record: 1 }) };
         now(Reports(asked.0.into_iter().map(held).collect()))
     }
 
-    fn watch(&self) -> Items<Reports> {
+    fn watch(&self, _: PeerId) -> Items<Reports> {
         let (feed, list) = items(2);
         let running = self.run();
         tokio::spawn(async move {
             let _running = running;
-            let lost = PeerState::Missing { lost: true, error: Some("no space".to_owned()) };
+            let lost = PeerState::Missing { lost: true, attempts: 1, error: "no space".to_owned() };
             let lost = Report { cid: cid(1), news: News::State(lost) };
             let progress = Report { cid: cid(2), news: News::Progress { nodes: 3, bytes: 400 } };
             let first = feed.send(Reports(vec![lost, progress])).await;

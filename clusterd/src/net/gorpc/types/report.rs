@@ -31,8 +31,9 @@ impl Decode for Asked {
 
 /// What a peer tells of its pins, in order, at most [`TOGETHER_MAX`]; none is a sign of life.
 ///
-/// Each is a map: `c` the CID; `s` a state, 1 held, 2 not held, 3 lost, 4 unknown, with `e` the words
-/// of the newest failure; or `n` and `b`, nodes and bytes fetched so far.
+/// Each is a map: `c` the CID; `s` a state, 1 held (`t` the second of the record that is), 2 not held,
+/// 3 lost (both with `a` failed attempts and `e` the words of the newest), 4 unknown; or `n` and `b`,
+/// nodes and bytes fetched so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reports(pub Vec<Report>);
 
@@ -66,15 +67,18 @@ fn put(to: &mut Writer, report: &Report) {
     to.fields(|fields| {
         fields.put("c", &report.cid);
         match &report.news {
-            News::State(state) => {
-                let (number, error) = match state {
-                    PeerState::Held => (HELD, None),
-                    PeerState::Missing { lost: false, error } => (MISSING, error.as_ref()),
-                    PeerState::Missing { lost: true, error } => (LOST, error.as_ref()),
-                    PeerState::Unknown => (UNKNOWN, None),
-                };
-                fields.put("s", &number).put_some("e", error);
-            }
+            News::State(state) => match state {
+                PeerState::Held { record } => {
+                    fields.put("s", &HELD).put("t", record);
+                }
+                PeerState::Missing { lost, attempts, error } => {
+                    fields.put("s", if *lost { &LOST } else { &MISSING });
+                    fields.put("a", &u64::from(*attempts)).put_text("e", error);
+                }
+                PeerState::Unknown => {
+                    fields.put("s", &UNKNOWN);
+                }
+            },
             News::Progress { nodes, bytes } => {
                 fields.put("n", nodes).put("b", bytes);
             }
@@ -83,23 +87,28 @@ fn put(to: &mut Writer, report: &Report) {
 }
 
 fn take(from: &mut Reader<'_>) -> Result<Option<Report>, DecodeError> {
-    let (mut cid, mut state, mut error) = (None, None, None);
+    let (mut cid, mut state, mut error) = (None, None, String::new());
+    let (mut record, mut attempts) = (0, 0_u64);
     let (mut nodes, mut bytes) = (0, None);
-    from.fields(&["c", "s", "e", "n", "b"], |key, value| {
+    from.fields(&["c", "s", "t", "a", "e", "n", "b"], |key, value| {
         match key {
             "c" => cid = value.take()?,
             "s" => state = Some(value.take::<u64>()?),
-            "e" => error = Some(value.take::<String>()?),
+            "t" => record = value.take()?,
+            "a" => attempts = value.take()?,
+            "e" => error = value.take()?,
             "n" => nodes = value.take()?,
             _ => bytes = Some(value.take::<u64>()?),
         }
         Ok(())
     })?;
     let cid = cid.ok_or_else(|| DecodeError::content("a pin's state without its cid"))?;
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
     let news = match (state, bytes) {
-        (Some(HELD), _) => News::State(PeerState::Held),
-        (Some(MISSING), _) => News::State(PeerState::Missing { lost: false, error }),
-        (Some(LOST), _) => News::State(PeerState::Missing { lost: true, error }),
+        (Some(HELD), _) => News::State(PeerState::Held { record }),
+        (Some(state @ (MISSING | LOST)), _) => {
+            News::State(PeerState::Missing { lost: state == LOST, attempts, error })
+        }
         (Some(UNKNOWN), _) => News::State(PeerState::Unknown),
         (None, Some(bytes)) => News::Progress { nodes, bytes },
         (Some(_), _) | (None, None) => return Ok(None),
@@ -115,14 +124,14 @@ mod tests {
     fn reports() -> Reports {
         let cid: Cid =
             "bafybeid7glsnbvlwu3xe4j2zffc2vpr4kcznl6k5k2nyrijzmfpyxvrtce".parse().unwrap();
-        let missing = |lost, error: Option<&str>| {
-            News::State(PeerState::Missing { lost, error: error.map(str::to_owned) })
+        let missing = |lost, attempts, error: &str| {
+            News::State(PeerState::Missing { lost, attempts, error: error.to_owned() })
         };
         let news = [
-            News::State(PeerState::Held),
-            missing(false, None),
-            missing(false, Some("")),
-            missing(true, Some("no space")),
+            News::State(PeerState::Held { record: 1_700_000_000 }),
+            missing(false, 0, ""),
+            missing(false, 1, ""),
+            missing(true, 7, "no space"),
             News::State(PeerState::Unknown),
             News::Progress { nodes: 7, bytes: 1 << 40 },
             News::Progress { nodes: 0, bytes: 0 },
