@@ -101,7 +101,7 @@ pub(super) enum Command {
     /// Give the pins of a peer to others, where fewer than the minimum of holders are left without it
     ///
     /// For a peer that is gone for good, or before it is stopped. This peer moves them, one after the other,
-    /// and the new holders fetch them. What the setting repin of [replication] does by itself is shown by -n.
+    /// and the new holders fetch them. What the setting repin of the table replication does by itself is shown by -n.
     Repin(RepinArgs),
     /// Collect garbage in the Kubo of every peer
     Gc,
