@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::compare::all_agree;
 use super::work::Work;
 
-/// A peer is gone for the others half a minute after its last ping.
-const NOTICED_MAX: Duration = Duration::from_secs(120);
+/// A peer is gone for the others half a minute after its last ping, and dialled again each half a minute.
+const NOTICED_MAX: Duration = Duration::from_secs(240);
 
 const CHANGES: usize = 15;
 
