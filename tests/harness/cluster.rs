@@ -246,3 +246,23 @@ pub fn pin(control: &Client, cid: &str, options: &str) -> Result<(), HarnessErro
 pub fn unpin(control: &Client, cid: &str) -> Result<(), HarnessError> {
     good(control.call("DELETE", &format!("/pins/{cid}"), "")?).map(drop)
 }
+
+/// How many members a peer counts, itself among them; `None` when it does not say.
+#[must_use]
+pub fn members(control: &Client) -> Option<usize> {
+    let answer = good(control.call("GET", "/id", "").ok()?).ok()?;
+    let id: Value = serde_json::from_slice(&answer.body).ok()?;
+    id["cluster_peers"].as_array().map(Vec::len)
+}
+
+/// The peers that a pin is allocated to, in the order of its record.
+///
+/// # Errors
+/// When the peer does not tell its records, or has none of this pin.
+pub fn allocations(control: &Client, cid: &str) -> Result<Vec<String>, HarnessError> {
+    let pins = pinset(control)?;
+    let ids = pins.get(cid).and_then(|record| record["allocations"].as_array());
+    let ids = ids.and_then(|ids| ids.iter().map(|id| id.as_str().map(str::to_owned)).collect());
+    let found = || format!("{cid} is not among {pins:?}");
+    ids.ok_or_else(|| HarnessError::Unreadable { what: "a pin's allocations", found: found() })
+}

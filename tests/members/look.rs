@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use harness::cluster::{RustPeer, pinset};
+use harness::cluster::{self, RustPeer};
 use harness::http::Client;
 use harness::rpc::{good, pin_ls};
 use serde_json::Value;
@@ -22,10 +22,7 @@ pub(super) fn are_linked(one: &RustPeer, other: &RustPeer) -> bool {
 
 /// The peers that a pin is allocated to, as a peer has it.
 pub(super) fn allocations(peer: &RustPeer, cid: &str) -> BTreeSet<String> {
-    let pins = pinset(&peer.stack.control()).unwrap();
-    let pin = pins.get(cid).unwrap_or_else(|| panic!("{cid} is not among {pins:?}"));
-    let allocations = pin["allocations"].as_array().unwrap();
-    allocations.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+    cluster::allocations(&peer.stack.control(), cid).unwrap().into_iter().collect()
 }
 
 /// The state of a pin at a peer itself.

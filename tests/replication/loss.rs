@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::cluster::{self, Cluster};
+use harness::cluster::{Cluster, allocations, members};
 use harness::http::Client;
 use harness::rpc::{self, good, pin_ls};
 use harness::{scale, wait};
 use serde_json::Value;
 
-use super::spread::{cluster_of, content_at, members};
+use super::spread::{cluster_of, content_at};
 
 /// A peer that is away is noticed half a minute after its last ping; one call to it may last 15 s.
 const NOTICED_MAX: Duration = Duration::from_secs(120);
@@ -25,17 +25,11 @@ fn pin_through(cluster: &Cluster, places: &[usize], count: usize) -> Pins {
         let stack = &cluster.rust[*place].stack;
         let cid = content_at(&stack.kubo);
         rpc::pin_add(&stack.client(), &[&cid]).unwrap();
-        let chosen = allocations(&stack.control(), &cid);
+        let chosen = allocations(&stack.control(), &cid).unwrap();
         assert!((2..=3).contains(&chosen.len()), "{chosen:?}");
         pins.insert(cid, chosen);
     }
     pins
-}
-
-fn allocations(control: &Client, cid: &str) -> Vec<String> {
-    let record = cluster::pinset(control).unwrap().remove(cid).expect("a record");
-    let ids = record["allocations"].as_array().unwrap();
-    ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
 /// The state of a pin at each peer that a peer tells of.
@@ -53,7 +47,7 @@ fn look(cluster: &Cluster, from: usize, pins: &Pins, away: &[String]) {
     let listed = pin_ls(&stack.client()).unwrap();
     for (cid, chosen) in pins {
         assert!(listed.contains(cid), "{cid} is listed no more");
-        assert_eq!(allocations(&stack.control(), cid), *chosen, "{cid} has moved");
+        assert_eq!(allocations(&stack.control(), cid).unwrap(), *chosen, "{cid} has moved");
         if chosen.iter().all(|id| away.contains(id)) {
             continue;
         }

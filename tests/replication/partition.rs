@@ -4,12 +4,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use harness::cluster::Cluster;
+use harness::cluster::{Cluster, members};
 use harness::http::Client;
-use harness::rpc::good;
 use harness::wait;
 use nix::sched::{CloneFlags, unshare};
-use serde_json::Value;
 
 use super::compare::all_agree;
 use super::work::Work;
@@ -23,13 +21,6 @@ const CHANGES: usize = 15;
 fn set_network(state: &str) {
     let set = Command::new("ip").args(["link", "set", "lo", state]).status();
     assert!(set.unwrap().success(), "ip link set lo {state}");
-}
-
-/// How many members a peer counts, itself among them.
-fn members(control: &Client) -> Option<usize> {
-    let answer = good(control.call("GET", "/id", "").ok()?).ok()?;
-    let id: Value = serde_json::from_slice(&answer.body).ok()?;
-    id["cluster_peers"].as_array().map(Vec::len)
 }
 
 fn wait_for_members(controls: &[Client], count: usize) {

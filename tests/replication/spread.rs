@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::cluster::Cluster;
+use harness::cluster::{Cluster, members};
 use harness::http::Client;
 use harness::kubo::Kubo;
 use harness::random::Random;
@@ -31,13 +31,6 @@ pub(crate) fn cluster_of(rust: usize, go: usize, replication: &str) -> Cluster {
     let (first, probe) = (cluster.rust[0].stack.client(), content_at(&cluster.rust[0].stack.kubo));
     wait::until("a pin's allocation", MET_MAX, || rpc::pin_add(&first, &[&probe]).ok()).unwrap();
     cluster
-}
-
-/// How many members a peer counts, itself among them.
-pub(super) fn members(control: &Client) -> Option<usize> {
-    let answer = good(control.call("GET", "/id", "").ok()?).ok()?;
-    let id: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
-    id["cluster_peers"].as_array().map(Vec::len)
 }
 
 /// Whether a Kubo itself holds a pin.
