@@ -138,6 +138,17 @@ pub enum Trusted {
     Only(Vec<PeerId>),
 }
 
+impl Trusted {
+    /// Whether another peer is trusted.
+    #[must_use]
+    pub fn includes(&self, peer: &PeerId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Only(peers) => peers.contains(peer),
+        }
+    }
+}
+
 /// Which peers are given pins that are not for all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AllocateTo {

@@ -115,8 +115,7 @@ pub async fn run(
     let control = inherited.socket("control", &config.sockets.control)?;
     let mut serving = JoinSet::new();
     let mut own = Vec::new();
-    let trusted = config.peers.trusted.clone();
-    let peer = Arc::new(RpcPeer::new(Arc::clone(&room), watchers, trusted));
+    let peer = Arc::new(RpcPeer::new(Arc::clone(&room), watchers));
     tokio::spawn(serve_peers(network.rpc, peer, stopping.clone()));
     for (socket, scope) in [(proxy, Scope::Proxy), (control, Scope::Control)] {
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);

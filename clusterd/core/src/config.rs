@@ -75,6 +75,12 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
+    /// Whether a peer is trusted; this one always is.
+    #[must_use]
+    pub fn trusts(&self, peer: &PeerId) -> bool {
+        *peer == self.peer || self.trusted.as_ref().is_none_or(|trusted| trusted.contains(peer))
+    }
+
     /// A node with default settings.
     #[must_use]
     pub fn new(peer: PeerId) -> Self {

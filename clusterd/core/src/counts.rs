@@ -9,7 +9,7 @@ use crate::store::{Space, Store, StoreError};
 const COUNTS: &[u8] = b"counts";
 
 /// The statuses that unsettled pins have, in the order they are stored.
-const UNSETTLED: [PinStatus; 5] = [
+pub const UNSETTLED: [PinStatus; 5] = [
     PinStatus::PinQueued,
     PinStatus::PinError,
     PinStatus::UnexpectedlyUnpinned,

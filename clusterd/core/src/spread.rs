@@ -157,7 +157,7 @@ pub fn suffices(
 }
 
 /// Whether a row is a pin that so many hold as must. What they did hold counts until it is reported
-/// lost. `own` is the binary id of the peer whose rows these are.
+/// lost. `own` is the peer whose rows these are.
 #[must_use]
 pub fn is_pinned(
     row: Row<'_>,

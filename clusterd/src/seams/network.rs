@@ -131,9 +131,9 @@ impl Bridge {
 
     /// A peer of ours tells its heads at once; those of Go announce theirs within minutes.
     fn ask_heads(&self, peer: PeerId) {
-        let (net, inputs) = (self.net.clone(), self.inputs.clone());
+        let (watching, inputs) = (self.watching.clone(), self.inputs.clone());
         tokio::spawn(async move {
-            match heads_of(&net, peer).await {
+            match heads_of(&watching, peer).await {
                 Ok(heads) => drop(inputs.send(Input::HeadsSeen { heads, asked: true }).await),
                 Err(error) => tracing::debug!(%peer, %error, "a peer does not tell its heads"),
             }
@@ -142,15 +142,12 @@ impl Bridge {
 }
 
 async fn heads_of(
-    net: &Net,
+    watching: &Watching,
     peer: PeerId,
 ) -> Result<Vec<clusterd_core::pinset::codec::BlockId>, RpcError> {
     let asked = async {
-        let stream = net.open_rpc(peer).await.map_err(|error| RpcError::Broken {
-            method: Method::CompositeHeads,
-            reason: error.to_string(),
-        })?;
-        Ok(calls::heads(stream.compat()).await?.0)
+        let stream = watching.open(peer, Method::CompositeHeads).await?;
+        Ok(calls::heads(stream).await?.0)
     };
     within(HEADS_WITHIN, Method::CompositeHeads, asked).await
 }

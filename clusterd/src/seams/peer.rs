@@ -17,7 +17,6 @@ use super::put_blocks::in_batches;
 use super::watchers::Watchers;
 use crate::api::here::PinStates;
 use crate::api::room::{Room, VERSION};
-use crate::config::Trusted;
 use crate::net::gorpc::items::{Feed, Items, Refusal, items};
 use crate::net::gorpc::peer::{Peer, Soon};
 use crate::net::gorpc::types::{
@@ -35,7 +34,6 @@ const BATCHES_MAX: usize = 8;
 pub struct RpcPeer {
     room: Arc<Room>,
     watchers: Watchers,
-    trusted: Trusted,
     /// Places for batches on their way into Kubo.
     putting: Semaphore,
 }
@@ -43,17 +41,14 @@ pub struct RpcPeer {
 impl RpcPeer {
     /// Answers for `room`, and lets those watch who want to.
     #[must_use]
-    pub fn new(room: Arc<Room>, watchers: Watchers, trusted: Trusted) -> Self {
-        Self { room, watchers, trusted, putting: Semaphore::new(BATCHES_MAX) }
+    pub fn new(room: Arc<Room>, watchers: Watchers) -> Self {
+        Self { room, watchers, putting: Semaphore::new(BATCHES_MAX) }
     }
 }
 
 impl Peer for RpcPeer {
     fn trusts(&self, caller: &PeerId) -> bool {
-        match &self.trusted {
-            Trusted::Everyone => true,
-            Trusted::Only(peers) => peers.contains(caller),
-        }
+        self.room.trusted.includes(caller)
     }
 
     fn id(&self) -> Soon<'_, IdInfo> {

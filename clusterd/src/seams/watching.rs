@@ -161,6 +161,7 @@ impl Watching {
         }
     }
 
+    /// A stream for a call of the peer's RPC.
     pub(super) async fn open(
         &self,
         peer: PeerId,

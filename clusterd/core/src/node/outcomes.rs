@@ -21,7 +21,7 @@ impl<S: Store> Node<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         if self.waiters.is_awaited(key) && self.is_spread(key, now)? {
-            self.waiters.settled(key, Goal::Pin, true, effects);
+            self.waiters.settled(key, true, effects);
         }
         Ok(())
     }
@@ -66,9 +66,9 @@ impl<S: Store> Node<S> {
         let own = self.config.peer;
         for outcome in outcomes {
             match outcome {
-                Outcome::Settled(key, goal) => {
+                Outcome::Settled(key) => {
                     self.waiters.recovered(&key, &own);
-                    self.waiters.settled(&key, goal, goal == Goal::Unpin, effects);
+                    self.waiters.settled(&key, false, effects);
                     self.check_waiters(&key, now, effects)?;
                 }
                 Outcome::Failed(key, reason) => {
@@ -78,23 +78,28 @@ impl<S: Store> Node<S> {
                 Outcome::Withdrawn(key) if self.pinset.pin(&self.store, &key)?.is_some() => {
                     self.check_waiters(&key, now, effects)?;
                 }
-                Outcome::Away(reason) => self.kubo_away(&reason, now, effects)?,
-                Outcome::Withdrawn(_) | Outcome::Progress(..) => {
-                    self.waiters.tell(outcome, effects);
+                Outcome::Withdrawn(key) => self.waiters.withdrawn(&key, effects),
+                Outcome::Away(reason) => {
+                    let keys = self.waiters.keys();
+                    self.kubo_away(keys, &reason, now, effects)?;
+                }
+                Outcome::Progress(key, progress) => {
+                    self.waiters.progress(&key, progress, effects);
                 }
             }
         }
         Ok(())
     }
 
-    /// While Kubo is away this peer comes to hold nothing.
+    /// While Kubo is away this peer comes to hold none of these.
     pub(super) fn kubo_away(
         &mut self,
+        keys: impl IntoIterator<Item = PinKey>,
         reason: &str,
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        for key in self.waiters.keys() {
+        for key in keys {
             let unsettled = Unsettled::load(&self.store, &key)?;
             if unsettled.is_some_and(|unsettled| unsettled.goal == Goal::Pin) {
                 self.attempt_failed(&key, self.config.peer, reason.to_owned(), now, effects)?;

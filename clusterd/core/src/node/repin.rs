@@ -240,10 +240,9 @@ impl<S: Store> Node<S> {
     fn scene(&self, now: Time, without: &BTreeSet<PeerId>) -> Scene {
         let own = self.config.peer;
         let is_elector = |peer: &PeerId| {
-            let trusted = self.config.trusted.as_ref().is_none_or(|them| them.contains(peer));
             // One that writes nothing must not be waited for.
             let is_follower = self.members.current(peer, FOLLOWER, now).is_some();
-            *peer == own || (trusted && !is_follower)
+            *peer == own || (self.config.trusts(peer) && !is_follower)
         };
         let is_out = |peer: &PeerId| without.contains(peer) || self.is_gone(peer, now);
         let members = self.members.members(now).into_iter();

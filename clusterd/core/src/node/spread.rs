@@ -13,7 +13,6 @@ use crate::pinset::key::PinKey;
 use crate::pinset::pin_row;
 use crate::spread::{Lacking, News, PeerState, Report, suffices};
 use crate::store::{Store, StoreError};
-use crate::tracker::Outcome;
 use crate::tracker::phase::{Goal, Unsettled};
 
 /// The first ping of a member may come so late after its start, or after that of this peer, in
@@ -82,7 +81,7 @@ impl<S: Store> Node<S> {
             let key = PinKey::from_cid(&cid);
             match news {
                 News::Progress { nodes, bytes } => {
-                    self.waiters.tell(Outcome::Progress(key, (nodes, bytes)), effects);
+                    self.waiters.progress(&key, (nodes, bytes), effects);
                 }
                 News::State(state) => self.peer_state(peer, &key, state, now, effects)?,
             }
@@ -186,8 +185,6 @@ impl<S: Store> Node<S> {
 
     /// Whether what is pinned everywhere is to be held there, too: at every member that is trusted.
     pub(super) fn counts_in(&self, peer: &PeerId, now: Time) -> bool {
-        let is_trusted =
-            |trusted: &BTreeSet<PeerId>| *peer == self.config.peer || trusted.contains(peer);
-        self.config.trusted.as_ref().is_none_or(is_trusted) && self.members.is_member(peer, now)
+        self.config.trusts(peer) && self.members.is_member(peer, now)
     }
 }

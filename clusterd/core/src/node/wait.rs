@@ -42,10 +42,11 @@ impl<S: Store> Node<S> {
             Goal::Pin => Patience::Fails,
             Goal::Unpin => Patience::Suffices,
         };
+        let away = self.tracker.breaker.away().filter(|_| goal == Goal::Pin);
+        let away = away.map(|(_, words)| (missing.clone(), words.to_owned()));
         self.waiters.add(Wait { waiter, goal, patience, deadline, cids, missing, fresh }, effects);
-        let away = self.tracker.breaker.away().map(|(_, words)| words.to_owned());
-        match away.filter(|_| goal == Goal::Pin) {
-            Some(words) => self.kubo_away(&words, now, effects),
+        match away {
+            Some((missing, words)) => self.kubo_away(missing, &words, now, effects),
             None => Ok(()),
         }
     }

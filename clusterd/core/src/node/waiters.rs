@@ -7,7 +7,6 @@ use common::ids::{Cid, PeerId};
 use crate::effect::{Answer, Effect, Refusal};
 use crate::input::{Time, WaiterId};
 use crate::pinset::key::PinKey;
-use crate::tracker::Outcome;
 use crate::tracker::phase::Goal;
 
 /// Most requests that wait at once; each is a connection that somebody holds open.
@@ -166,36 +165,21 @@ impl Waiters {
         self.by_key.get(key).into_iter().flat_map(|awaited| &awaited.by).copied().collect()
     }
 
-    /// Tells everybody who waits for a pin how far it is, or that it is gone.
-    pub(super) fn tell(&mut self, outcome: Outcome, effects: &mut Vec<Effect>) {
-        match outcome {
-            Outcome::Progress(key, progress) => self.progress(&key, progress, effects),
-            Outcome::Withdrawn(key) => {
-                let Some(cid) = key.to_cid() else { return };
-                self.refuse(&key, &Refusal::Withdrawn(cid), effects);
-            }
-            Outcome::Settled(..) | Outcome::Failed(..) | Outcome::Away(_) => {}
+    /// A pin is gone: nobody waits for it any more.
+    pub(super) fn withdrawn(&mut self, key: &PinKey, effects: &mut Vec<Effect>) {
+        if let Some(cid) = key.to_cid() {
+            self.refuse(key, &Refusal::Withdrawn(cid), effects);
         }
     }
 
-    /// A goal is reached here; `everywhere`: and by as many others as must.
-    pub(super) fn settled(
-        &mut self,
-        key: &PinKey,
-        goal: Goal,
-        everywhere: bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// This machine's Kubo is as it shall be; `is_pinned`: and as many peers hold the pin as must.
+    pub(super) fn settled(&mut self, key: &PinKey, is_pinned: bool, effects: &mut Vec<Effect>) {
         for id in self.of(key) {
             let Some(waiter) = self.waiters.get_mut(&id) else {
                 continue;
             };
             // Who waits for an unpin is content when the pin was asked for again meanwhile.
-            let is_reached = match waiter.goal {
-                Goal::Unpin => true,
-                Goal::Pin => goal == Goal::Pin && everywhere,
-            };
-            if !is_reached {
+            if waiter.goal == Goal::Pin && !is_pinned {
                 continue;
             }
             waiter.missing.remove(key);
@@ -217,7 +201,8 @@ impl Waiters {
         }
     }
 
-    fn progress(&mut self, key: &PinKey, new: (u64, u64), effects: &mut Vec<Effect>) {
+    /// So many nodes and bytes of a pin are fetched, here or elsewhere.
+    pub(super) fn progress(&mut self, key: &PinKey, new: (u64, u64), effects: &mut Vec<Effect>) {
         for id in self.of(key) {
             let Some(waiter) = self.waiters.get_mut(&id) else {
                 continue;

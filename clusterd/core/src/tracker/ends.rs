@@ -58,7 +58,7 @@ impl Tracker {
             }
             Goal::Unpin => {
                 self.write(work, &running.key, Some(&unsettled), None);
-                work.outcomes.push(Outcome::Settled(running.key.clone(), Goal::Unpin));
+                work.outcomes.push(Outcome::Settled(running.key.clone()));
                 Ok(())
             }
         }

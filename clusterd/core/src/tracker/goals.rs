@@ -136,7 +136,7 @@ impl Tracker {
             }
             None => Self::tell_state(work, key, true),
         }
-        work.outcomes.push(Outcome::Settled(key.clone(), Goal::Pin));
+        work.outcomes.push(Outcome::Settled(key.clone()));
         Ok(())
     }
 

@@ -38,8 +38,8 @@ const PAUSE_AFTER_ROLLBACK: u64 = 5000;
 /// What happened to a pin, for those who wait.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The goal is reached.
-    Settled(PinKey, Goal),
+    /// This machine's Kubo holds it, or has let it go, as wanted.
+    Settled(PinKey),
     /// An attempt to pin failed, with these words.
     Failed(PinKey, String),
     /// It is unpinned now.

@@ -69,6 +69,17 @@ fn found(world: &mut World, at: usize, cid: Cid) {
     world.peers[at].kubo.dead.remove(&cid);
 }
 
+/// Two peers that held a pin, until the Kubo of the second lost it.
+fn lost_at_the_other() -> World {
+    let mut world = cluster(2);
+    let waiter = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(20_000);
+    assert!(is_done(&world, waiter) && lists(&world, 0, cid(1)));
+    world.peers[1].kubo.held.clear();
+    nobody_has(&mut world, 1, cid(1));
+    world
+}
+
 #[test]
 pub(crate) fn a_pin_is_done_when_its_minimum_holds_it() {
     let mut world = cluster(3);
@@ -102,12 +113,7 @@ fn a_peer_that_holds_none_of_it_answers_and_lists_all_the_same() {
 
 #[test]
 pub(crate) fn what_a_holder_lost_is_not_pinned_until_it_has_it_again() {
-    let mut world = cluster(2);
-    let waiter = pin(&mut world, 0, cid(1), "n", (2, 2));
-    world.pass(20_000);
-    assert!(is_done(&world, waiter) && lists(&world, 0, cid(1)));
-    world.peers[1].kubo.held.clear();
-    nobody_has(&mut world, 1, cid(1));
+    let mut world = lost_at_the_other();
     world.pass(13 * 3_600_000);
     assert!(!lists(&world, 0, cid(1)), "the audit at the other peer found it lost");
     found(&mut world, 1, cid(1));
@@ -359,12 +365,7 @@ fn a_lower_minimum_lets_those_who_wait_go() {
 
 #[test]
 fn a_full_disk_does_not_make_a_loss_forgotten() {
-    let mut world = cluster(2);
-    let waiter = pin(&mut world, 0, cid(1), "n", (2, 2));
-    world.pass(20_000);
-    assert!(is_done(&world, waiter) && lists(&world, 0, cid(1)));
-    world.peers[1].kubo.held.clear();
-    nobody_has(&mut world, 1, cid(1));
+    let mut world = lost_at_the_other();
     world.peers[0].node.as_ref().unwrap().store().fill(true);
     world.pass(13 * 3_600_000);
     world.peers[0].node.as_ref().unwrap().store().fill(false);

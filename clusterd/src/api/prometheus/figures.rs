@@ -2,26 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use clusterd_core::counts::UNSETTLED;
 use clusterd_core::input::Time;
 use common::api::health::{Bandwidth, PeerHealth};
 use common::api::time::WireTime;
 use common::ids::PeerId;
-use common::status::PinStatus;
 
 use super::super::others::Figures as Network;
 use super::super::room::Counts;
 use super::families;
 use super::page::{Page, count};
 use super::process::Process;
-
-/// The statuses that are counted while pins are not as wanted; each is on the page, also with 0.
-const UNSETTLED: [PinStatus; 5] = [
-    PinStatus::PinQueued,
-    PinStatus::PinError,
-    PinStatus::UnexpectedlyUnpinned,
-    PinStatus::UnpinQueued,
-    PinStatus::UnpinError,
-];
 
 /// All of it.
 #[derive(Debug)]

@@ -61,10 +61,7 @@ async fn with_swarm(id: Soon<'_, IdInfo>, swarm: Soon<'_, Vec<PeerId>>) -> Resul
 
 /// All members, without a link.
 fn begun(own: PeerId, members: &BTreeSet<PeerId>, trusted: &Trusted) -> ConnectGraph {
-    let trusts = |peer: &PeerId| match trusted {
-        Trusted::Everyone => true,
-        Trusted::Only(peers) => *peer == own || peers.contains(peer),
-    };
+    let trusts = |peer: &PeerId| *peer == own || trusted.includes(peer);
     ConnectGraph {
         cluster_id: own,
         id_to_peername: BTreeMap::new(),

@@ -6,7 +6,6 @@ use libp2p::{PeerId, identify, ping};
 use tokio::time::Instant;
 
 use super::Task;
-use crate::config::Trusted;
 use crate::net::behaviour::{BehaviourEvent, DHT_PROTOCOL};
 use crate::net::bitswap;
 use crate::net::gossip::{Topic, decode_heads};
@@ -88,12 +87,7 @@ impl Task {
     }
 
     fn trusts(&self, peer: &Member) -> bool {
-        match &self.trusted {
-            Trusted::Everyone => true,
-            Trusted::Only(peers) => {
-                peers.contains(peer) || peer.inner() == self.swarm.local_peer_id()
-            }
-        }
+        self.trusted.includes(peer) || peer.inner() == self.swarm.local_peer_id()
     }
 
     /// A payload that cannot be read is passed on all the same, as Go does: others may read it.

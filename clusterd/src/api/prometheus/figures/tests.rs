@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::families::ALL;
+use common::status::PinStatus;
+
 use super::*;
 
 const RULES: &str = include_str!("../../../../../packaging/prometheus/composite.rules.yml");
