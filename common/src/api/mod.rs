@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod reply;
 pub mod repo;
 pub mod time;
+pub mod tree;
 
 /// Who may call a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

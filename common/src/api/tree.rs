@@ -1,0 +1,245 @@
+//! A cluster with all that is below it: its peers, the daemons beside them, and the clusters that stand in
+//! place of such a daemon.
+//!
+//! A peer asks its daemon for its tree under [`PATH`], which Kubo answers with 404 and proxyd as the cluster
+//! behind it. So trees of any depth come together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::api::pins::PinProgress;
+use crate::ids::{Cid, PeerId};
+use crate::status::PinStatus;
+
+/// Where proxyd answers with a [`Tree`], below `/api/v0/`; [`Query`] as query.
+pub const PATH: &str = "cluster/tree";
+
+/// Most clusters one above the other; what is deeper is not looked at.
+pub const DEPTH_MAX: usize = 8;
+
+/// Which cluster it is: 32 hex digits, a keyed hash of its secret and its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClusterId(String);
+
+/// The text is no id of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no id of a cluster: it must be 32 hex digits")]
+pub struct ClusterIdError(String);
+
+impl FromStr for ClusterId {
+    type Err = ClusterIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        match text.len() == 32 && text.bytes().all(is_digit) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(ClusterIdError(text.chars().take(64).collect())),
+        }
+    }
+}
+
+impl TryFrom<String> for ClusterId {
+    type Error = ClusterIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ClusterId> for String {
+    fn from(id: ClusterId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// The clusters that ask, the topmost first, separated by commas; empty for none. One that finds itself
+    /// here does not ask on.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub above: String,
+    /// Which pin is to be looked up at each level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<Cid>,
+    /// Milliseconds until the answer is of no use; each level leaves some for the one above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
+    /// This cluster alone: its peers, without the daemons beside them. Nobody else is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shallow: bool,
+}
+
+/// A cluster as one of its peers sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// Which cluster.
+    pub id: ClusterId,
+    /// The setting `cluster_name`.
+    pub name: String,
+    /// It stands above already, so that it is its own sub-cluster; nothing of what is in it is told again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_above: bool,
+    /// Fewest holders of a pin by default; -1 for everywhere.
+    #[serde(default)]
+    pub replication_min: i32,
+    /// Most holders of a pin by default; -1 for everywhere.
+    #[serde(default)]
+    pub replication_max: i32,
+    /// Records of the pinset.
+    #[serde(default)]
+    pub pins: u64,
+    /// Bytes of content that it can still take, with as many copies as it makes by default; absent while no
+    /// peer tells its space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
+    /// Why new pins are refused; empty while they are not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub refuses: String,
+    /// How the pin that was asked for stands here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<ClusterPin>,
+    /// Its peers, by name.
+    #[serde(default)]
+    pub peers: Vec<TreePeer>,
+}
+
+/// How a pin stands in a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterPin {
+    /// Whether there is a record of it.
+    pub is_recorded: bool,
+    /// Its name; empty for none.
+    #[serde(default)]
+    pub name: String,
+    /// Peers that must hold it for it to count as pinned.
+    pub needed: u64,
+    /// Peers that shall hold it.
+    pub allocated: u64,
+    /// Peers that hold it.
+    pub held: u64,
+}
+
+/// A peer of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreePeer {
+    /// Which peer.
+    pub peer: PeerId,
+    /// Its name.
+    pub name: String,
+    /// Whether it counts as a member now: its newest ping is valid.
+    pub is_member: bool,
+    /// Bytes that its daemon may still take, as it last told; absent when that is not known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
+    /// Pins that are not as wanted there, by state; states without a pin are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsettled: BTreeMap<PinStatus, u64>,
+    /// How the pin that was asked for stands there; absent when no pin was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PeerPinState>,
+    /// What it has for an IPFS daemon; absent when daemons were not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<Daemon>,
+}
+
+/// How a pin stands at a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerPinState {
+    /// Its state.
+    pub status: PinStatus,
+    /// Words of the newest failure; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    /// How far it is, while it is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<PinProgress>,
+}
+
+/// What a peer has for an IPFS daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Daemon {
+    /// A Kubo.
+    Kubo {
+        /// Its peer id.
+        id: String,
+    },
+    /// A cluster, behind its proxyd.
+    Cluster {
+        /// That cluster.
+        tree: Box<Tree>,
+    },
+    /// The proxy of a Go ipfs-cluster: what it calls pinned is no more than accepted there.
+    GoCluster {
+        /// The peer id of the Kubo behind that proxy.
+        id: String,
+    },
+    /// Kubo, or a cluster in its place: the peer runs Go ipfs-cluster, which does not tell.
+    Untold {
+        /// The peer id that it gave.
+        id: String,
+    },
+    /// It cannot be said.
+    Unknown {
+        /// Why not.
+        error: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_32_lower_case_hex_digits() {
+        let text = "0123456789abcdef0123456789abcdef";
+        assert_eq!(text.parse::<ClusterId>().unwrap().to_string(), text);
+        for wrong in
+            ["", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcde", "x"]
+        {
+            assert!(wrong.parse::<ClusterId>().is_err(), "{wrong}");
+        }
+        assert!(serde_json::from_str::<ClusterId>("\"zz\"").is_err());
+    }
+
+    #[test]
+    fn a_tree_survives_its_json() {
+        let id: ClusterId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let tree = Tree {
+            id,
+            name: "sub".to_owned(),
+            is_above: false,
+            replication_min: -1,
+            replication_max: -1,
+            pins: 3,
+            free: Some(7),
+            refuses: String::new(),
+            pin: Some(ClusterPin { is_recorded: true, needed: 1, ..ClusterPin::default() }),
+            peers: vec![TreePeer {
+                peer: "12D3KooWSZ2ZmmbwDEcQsJwM2QWHLhiQWc5hUAGivYC9fDYPEPha".parse().unwrap(),
+                name: "one".to_owned(),
+                is_member: true,
+                free: None,
+                unsettled: BTreeMap::from([(PinStatus::Pinning, 1)]),
+                pin: None,
+                daemon: Some(Daemon::Unknown { error: "away".to_owned() }),
+            }],
+        };
+        let text = serde_json::to_string(&tree).unwrap();
+        assert!(text.contains(r#""daemon":{"kind":"unknown","error":"away"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Tree>(&text).unwrap(), tree);
+    }
+}
