@@ -347,3 +347,22 @@ fn a_state_of_a_newer_program_is_left_alone() {
     let opened = Node::open(store, config, clusterd_core::input::Time(1));
     assert!(matches!(opened, Err(StoreError::TooNew { found: 7, .. })));
 }
+
+#[test]
+fn a_cluster_below_itself_takes_no_new_pin_and_keeps_those_it_has() {
+    let mut world = World::new();
+    world.pin(vec![named(1, "n")], DONE);
+    world.pin(vec![named(2, "n")], DONE);
+    world.settle();
+    world.input(Input::Ring { ring: Some("a > b > a".to_owned()) });
+    let refused = world.pin(vec![request(cid(3))], Until::Accepted);
+    assert!(world.refusal(refused).contains("its own sub-cluster (a > b > a)"));
+    let unpinned = world.unpin(vec![cid(2)], DONE);
+    world.settle();
+    assert!(world.is_done(unpinned));
+    assert_eq!(world.pins().keys().collect::<Vec<_>>(), [&cid(1)]);
+    world.input(Input::Ring { ring: None });
+    let taken = world.pin(vec![request(cid(3))], DONE);
+    world.settle();
+    assert!(world.is_done(taken));
+}

@@ -37,9 +37,11 @@ pub(in super::super) async fn pin_rm(State(room): State<Arc<Room>>, body: Bytes)
 
 /// Asked before a body is taken in that could not be pinned after.
 pub(in super::super) async fn pin_allowed(State(room): State<Arc<Room>>) -> Answered {
-    match room.me.is_follower {
-        true => Err(refused(&Refusal::Follower).into()),
-        false => json(&serde_json::json!({})),
+    let ring = room.below.borrow().ring.clone();
+    match (room.me.is_follower, ring) {
+        (true, _) => Err(refused(&Refusal::Follower).into()),
+        (false, Some(ring)) => Err(refused(&Refusal::Ring { ring }).into()),
+        (false, None) => json(&serde_json::json!({})),
     }
 }
 
