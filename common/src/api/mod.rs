@@ -70,6 +70,8 @@ routes! {
     PROXY_REPO_GC = "POST" "/proxy/repo/gc" Proxy;
     /// Kubo has just been given blocks without a pin: nothing in, nothing out.
     PROXY_UNPINNED = "POST" "/proxy/unpinned" Proxy;
+    /// This cluster with all below it: [`tree::Query`] as query in, [`tree::Tree`] out.
+    TREE = "GET" "/composite/tree" Proxy;
 
     /// This peer: [`peers::IdInfo`] out.
     ID = "GET" "/id" Control;
