@@ -155,7 +155,7 @@ impl Outbox {
         let (inputs, below) = (self.inputs.clone(), self.below.clone());
         let cid = order.cid;
         self.start(op, cid, story::HELD, async move {
-            below::check(below).await?;
+            let limit = limit + below::check(below).await?;
             let progress = |nodes, bytes| {
                 let sent = inputs.send(Input::IpfsProgress { op, nodes, bytes });
                 // An error means that the daemon is ending.

@@ -11,6 +11,8 @@ pub struct Below {
     pub daemon: Option<Daemon>,
     /// The names of the clusters on the way from this one to itself, where it is its own sub-cluster.
     pub ring: Option<String>,
+    /// Clusters one above the other below this peer: 0 where the daemon is a Kubo.
+    pub levels: u32,
 }
 
 impl Below {

@@ -22,6 +22,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 const WITHIN: Duration = Duration::from_secs(10);
 /// A pin waits so long for the first answer.
 const FIRST_WITHIN: Duration = Duration::from_secs(15);
+/// What each cluster below needs, after its own time-out, to tell of it.
+const LEVEL_WITHIN: Duration = Duration::from_secs(20);
 
 /// Who asks.
 pub struct Asker {
@@ -66,19 +68,19 @@ impl Asker {
 
     /// `false` once the node has gone.
     async fn take(&self, daemon: Daemon) -> bool {
-        let way = match &daemon {
-            Daemon::Cluster { tree } => tree.way_to(&self.cluster),
+        let (way, levels) = match &daemon {
+            Daemon::Cluster { tree } => (tree.way_to(&self.cluster), tree.levels()),
             Daemon::Kubo { .. }
             | Daemon::GoCluster { .. }
             | Daemon::Untold { .. }
-            | Daemon::Unknown { .. } => None,
+            | Daemon::Unknown { .. } => (None, 0),
         };
         let ring = way.map(|way| format!("{} > {}", self.name, way.join(" > ")));
         let old = self.below.borrow().clone();
         self.tell(&old, &daemon, ring.as_deref());
         let is_new = old.ring != ring;
         let told = ring.clone();
-        self.below.send_replace(Below { is_asked: true, daemon: Some(daemon), ring });
+        self.below.send_replace(Below { is_asked: true, daemon: Some(daemon), ring, levels });
         !is_new || self.inputs.send(Input::Ring { ring: told }).await.is_ok()
     }
 
@@ -103,19 +105,20 @@ impl Asker {
     }
 }
 
-/// Waits for the first answer of the daemon, and refuses while there is a ring.
+/// Waits for the first answer of the daemon, and refuses while there is a ring. Gives how much longer a pin
+/// that does not move is waited for: a cluster below gives up before, and says why.
 ///
 /// # Errors
 /// The refusal, in the words that clients see.
-pub async fn check(mut below: watch::Receiver<Below>) -> Result<(), ConnectorError> {
+pub async fn check(mut below: watch::Receiver<Below>) -> Result<Duration, ConnectorError> {
     let first = timeout(FIRST_WITHIN, below.wait_for(|below| below.is_asked)).await;
-    let refusal = match first {
-        Ok(Ok(below)) => below.refusal(),
+    let (refusal, levels) = match first {
+        Ok(Ok(below)) => (below.refusal(), below.levels),
         // Nobody asks any more, or the daemon hangs: the pin's own call will say so.
-        Ok(Err(_)) | Err(_) => String::new(),
+        Ok(Err(_)) | Err(_) => (String::new(), 0),
     };
     if refusal.is_empty() {
-        return Ok(());
+        return Ok(LEVEL_WITHIN * levels);
     }
     Err(ConnectorError::Refused { attempt: "pin", message: refusal })
 }

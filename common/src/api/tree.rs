@@ -141,6 +141,12 @@ impl Tree {
         }
     }
 
+    /// How many clusters stand one above the other here: 1 for one over Kubos alone.
+    #[must_use]
+    pub fn levels(&self) -> u32 {
+        self.below().map(Self::levels).max().unwrap_or(0).saturating_add(1)
+    }
+
     /// The names of the clusters on the way down to a cluster that stands above already, this one first;
     /// `None` where that is not found.
     #[must_use]
@@ -148,19 +154,20 @@ impl Tree {
         if self.is_above {
             return (self.id == *above).then(|| vec![self.name.clone()]);
         }
-        let clusters = self.peers.iter().filter_map(|peer| match &peer.daemon {
-            Some(Daemon::Cluster { tree }) => Some(tree),
-            Some(
-                Daemon::Kubo { .. }
-                | Daemon::GoCluster { .. }
-                | Daemon::Untold { .. }
-                | Daemon::Unknown { .. },
-            )
-            | None => None,
-        });
-        let mut way = clusters.into_iter().find_map(|tree| tree.way_to(above))?;
+        let mut way = self.below().find_map(|tree| tree.way_to(above))?;
         way.insert(0, self.name.clone());
         Some(way)
+    }
+
+    /// The clusters that stand in place of a daemon of its peers.
+    fn below(&self) -> impl Iterator<Item = &Self> {
+        self.peers.iter().filter_map(|peer| match peer.daemon.as_ref()? {
+            Daemon::Cluster { tree } => Some(tree.as_ref()),
+            Daemon::Kubo { .. }
+            | Daemon::GoCluster { .. }
+            | Daemon::Untold { .. }
+            | Daemon::Unknown { .. } => None,
+        })
     }
 }
 
@@ -289,6 +296,7 @@ mod tests {
         let way = tree.way_to(&id('a')).unwrap();
         assert_eq!(way, ["cluster b", "cluster c", "cluster a"]);
         assert_eq!(tree.way_to(&id('d')), None, "it is below, but nowhere above");
+        assert_eq!(tree.levels(), 3);
     }
 
     fn peer_over(tree: Box<Tree>) -> TreePeer {
