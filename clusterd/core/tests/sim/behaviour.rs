@@ -188,6 +188,22 @@ fn an_update_may_take_over_what_is_only_accepted() {
 }
 
 #[test]
+fn an_update_to_what_cannot_be_pinned_fails_as_a_pin_does() {
+    let mut world = World::new();
+    world.pin(vec![request(cid(1))], DONE);
+    world.settle();
+    let waiter = world.waiter();
+    let (request, name, provide) = (None, None, Default::default());
+    let (from, to, unpin, until) = (cid(1), cid(2), true, DONE);
+    world.input(Input::Update { waiter, request, from, to, unpin, name, provide, until });
+    let op = world.kubo.op_of(&cid(2)).unwrap();
+    let input = world.kubo.fail(op, IpfsFailure::Refused("no such block".to_owned()));
+    world.input(input);
+    assert!(world.refusal(waiter).starts_with("pin: no such block"));
+    assert!(world.kubo.held.contains_key(&cid(1)));
+}
+
+#[test]
 fn a_withdrawn_update_lets_the_old_pin_go_too() {
     let mut world = World::new();
     world.pin(vec![request(cid(1))], DONE);

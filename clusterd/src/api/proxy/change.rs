@@ -1,4 +1,5 @@
-//! `pin/rm` and `pin/update`: durable, and let go of by the local Kubo, before the answer.
+//! `pin/rm` and `pin/update`: durable, and let go of by the local Kubo, before the answer; what an update pins is
+//! held by as many Kubos as must, as after `pin/add`.
 
 use std::sync::Arc;
 
