@@ -35,6 +35,14 @@ mod cluster {
     mod stop;
 }
 
+/// Clusters over clusters: a main peer's IPFS daemon is the proxy of a sub-cluster.
+#[cfg(test)]
+mod composite {
+    mod calls;
+    mod pins;
+    mod place;
+}
+
 /// Peers that come, follow, fill up, and go away.
 #[cfg(test)]
 mod members {

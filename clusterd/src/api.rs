@@ -1,5 +1,7 @@
 //! The API on both sockets: scope, decode, ask, encode.
 
+pub mod below;
+pub mod capacity;
 pub mod door;
 pub mod garbage;
 pub mod here;
@@ -17,3 +19,4 @@ pub mod room;
 mod router;
 pub mod server;
 mod trailer;
+pub mod tree;

@@ -12,9 +12,10 @@ use clusterd_core::pinset::codec::BlockId;
 use clusterd_core::spread::{News, Report};
 use common::ids::Cid;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::api::below::Below;
 use crate::api::door::Waiters;
 use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
@@ -22,6 +23,7 @@ use crate::ipfs::error::ConnectorError;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
 use crate::net::Net;
+use crate::seams::below;
 use crate::seams::watchers::{Notice, Watchers};
 use crate::seams::watching::Watching;
 use crate::story;
@@ -37,6 +39,7 @@ pub struct Outbox {
     pin_timeout: Duration,
     inputs: mpsc::Sender<Input>,
     peers: Peers,
+    below: watch::Receiver<Below>,
     operations: Arc<Mutex<Operations>>,
 }
 
@@ -65,10 +68,10 @@ impl Outbox {
         kubo: Client,
         pin_timeout: Duration,
         inputs: mpsc::Sender<Input>,
-        peers: Peers,
+        (peers, below): (Peers, watch::Receiver<Below>),
     ) -> Self {
         let operations = Arc::default();
-        Self { runtime, waiters, kubo, pin_timeout, inputs, peers, operations }
+        Self { runtime, waiters, kubo, pin_timeout, inputs, peers, below, operations }
     }
 
     /// Lets one effect happen. Does not wait.
@@ -149,9 +152,10 @@ impl Outbox {
 
     fn pin(&self, op: OpId, order: PinOrder) {
         let (kubo, limit) = (self.kubo.clone(), self.pin_timeout);
-        let inputs = self.inputs.clone();
+        let (inputs, below) = (self.inputs.clone(), self.below.clone());
         let cid = order.cid;
         self.start(op, cid, story::HELD, async move {
+            let limit = limit + below::check(below).await?;
             let progress = |nodes, bytes| {
                 let sent = inputs.send(Input::IpfsProgress { op, nodes, bytes });
                 // An error means that the daemon is ending.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use common::api::tree::ClusterId;
 use common::ids::PeerId;
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use libp2p_identity::Keypair;
@@ -81,6 +82,13 @@ impl ClusterSecret {
     #[must_use]
     pub fn bytes(&self) -> &[u8; SECRET_BYTES] {
         &self.0
+    }
+
+    /// The id of the cluster with this secret and name: it gives neither away.
+    #[must_use]
+    pub fn cluster_id(&self, name: &str) -> ClusterId {
+        let hash: [u8; 32] = blake3::keyed_hash(&self.0, name.as_bytes()).into();
+        ClusterId::from(hash)
     }
 }
 
@@ -207,6 +215,15 @@ fn read(path: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_id_of_a_cluster_follows_from_secret_and_name() {
+        let id = |byte, name| ClusterSecret([byte; SECRET_BYTES]).cluster_id(name).to_string();
+        assert_eq!(id(1, "main"), id(1, "main"));
+        assert_ne!(id(1, "main"), id(1, "sub"));
+        assert_ne!(id(1, "main"), id(2, "main"));
+        assert_eq!(id(1, "main").len(), 32);
+    }
 
     #[test]
     fn an_identity_is_made_once_and_kept_private() {

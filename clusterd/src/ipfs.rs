@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod below;
 pub mod blocks;
 pub mod client;
 pub mod error;

@@ -1,6 +1,7 @@
 //! Joins rooms: Kubo for the API, the network for the node, this peer for others, others for this peer.
 
 mod asking;
+pub mod below;
 pub mod blocks;
 pub mod informer;
 pub mod kubo;

@@ -9,6 +9,7 @@ use common::api::client::{Call, Client, ClientError, Lines, PATIENCE};
 use common::api::proxy::{
     PinAdd, PinLookup, PinLookupEvent, PinLs, PinRm, PinUpdate, Pins, RepoGcEvent, RepoStat,
 };
+use common::api::tree::{self, Tree};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -37,6 +38,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Cluster {
     client: Client,
+    /// For calls whose asker has little time: a clusterd that is away is not waited for.
+    hasty: Client,
     allowed: Allowed,
     unpinned: Arc<Unpinned>,
 }
@@ -50,7 +53,8 @@ impl Cluster {
     pub fn new(socket: &Path) -> Self {
         let client = Client::new(socket, PATIENCE);
         let unpinned = Arc::new(Unpinned::new(client.clone()));
-        Self { client, allowed: Allowed::new(socket), unpinned }
+        let hasty = Client::new(socket, Duration::ZERO);
+        Self { client, hasty, allowed: Allowed::new(socket), unpinned }
     }
 
     /// Asks for pins; their progress comes as events. The call gets an id of its own here.
@@ -140,6 +144,26 @@ impl Cluster {
         let flag = if size_only { "true" } else { "false" };
         let call = Call::new(api::PROXY_REPO_STAT, &[]).query([("size_only", flag)]);
         in_time(ANSWER_WITHIN, self.ask(&call)).await
+    }
+
+    /// The cluster with all below it, in at most 4 MiB of JSON.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn tree(&self, query: &tree::Query, within: Duration) -> Result<Tree, Words> {
+        let cid = query.cid.as_ref().map(ToString::to_string);
+        let within_ms = query.within_ms.map(|ms| ms.to_string());
+        let pairs = [
+            ("above", Some(query.above.as_str()).filter(|above| !above.is_empty())),
+            ("cid", cid.as_deref()),
+            ("within_ms", within_ms.as_deref()),
+            ("shallow", query.shallow.then_some("true")),
+        ];
+        let given = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let call = Call::new(api::TREE, &[]).query(given);
+        let asked =
+            async { self.hasty.send(&call).await.map_err(words)?.json().await.map_err(words) };
+        in_time(within, asked).await
     }
 
     /// Collects garbage on every peer.

@@ -106,13 +106,21 @@ impl<'a> Answer<'a> {
     /// # Errors
     /// The client is gone.
     pub async fn fail(self, message: &str) -> io::Result<()> {
+        self.fail_as(500, message).await
+    }
+
+    /// As [`Self::fail`], with another status for the error answer.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub async fn fail_as(self, status: u16, message: &str) -> io::Result<()> {
         if self.begun {
             let trailer: Line<'_> = ("X-Stream-Error", message.as_bytes());
             return self.exchange.reply.end(&[trailer]).await;
         }
         let content_type = self.encoding.error_content_type();
         let own: [Line<'_>; 1] = [("Content-Type", content_type.as_bytes())];
-        self.exchange.start(500, &self.headers.for_command(&own));
+        self.exchange.start(status, &self.headers.for_command(&own));
         self.exchange.reply.last(&error_body(self.encoding, message), &[]).await
     }
 }

@@ -11,6 +11,12 @@ pub(crate) enum Side {
     /// Ours with `wait = "accepted"`, while it is measured beside ours.
     #[serde(rename = "ours, accepted")]
     OursAccepted,
+    /// A cluster of ours whose IPFS daemon is ours.
+    #[serde(rename = "one level more")]
+    OneLevel,
+    /// A cluster of ours above that one.
+    #[serde(rename = "two levels more")]
+    TwoLevels,
     /// What stands behind the proxies, without one.
     #[serde(rename = "upstream alone")]
     Upstream,
@@ -37,6 +43,8 @@ impl Side {
         match self {
             Self::Ours => "ours",
             Self::OursAccepted => "ours, accepted",
+            Self::OneLevel => "one level more",
+            Self::TwoLevels => "two levels more",
             Self::Upstream => "upstream alone",
             Self::Kubo => "Kubo alone",
             Self::Go => "Go",

@@ -5,6 +5,7 @@ mod bulk;
 mod catch_up;
 mod converge;
 mod import;
+mod levels;
 mod pin_add;
 mod pin_ls;
 mod restart;
@@ -40,6 +41,8 @@ pub(crate) enum Row {
     CatchUp,
     /// Single writes at three peers.
     Converge,
+    /// What clusters one above the other cost.
+    Levels,
     /// Restarts under load.
     Restart,
 }
@@ -66,6 +69,7 @@ impl Row {
             | Self::Import
             | Self::CatchUp
             | Self::Converge
+            | Self::Levels
             | Self::Restart => false,
         }
     }
@@ -84,6 +88,7 @@ impl Row {
             Self::Import => import::measure(run),
             Self::CatchUp => catch_up::measure(run),
             Self::Converge => converge::measure(run),
+            Self::Levels => levels::measure(run),
             Self::Restart => restart::measure(run),
         }
     }

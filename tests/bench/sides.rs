@@ -53,7 +53,7 @@ impl Sides {
             Side::HaproxyTuned => self.tuned.port(),
             Side::Nginx => self.nginx.port(),
             Side::Go => self.go.proxy_port(),
-            Side::Upstream | Side::Kubo => self.upstream,
+            Side::Upstream | Side::Kubo | Side::OneLevel | Side::TwoLevels => self.upstream,
         }
     }
 
@@ -65,7 +65,7 @@ impl Sides {
             Side::HaproxyTuned => Some(&self.tuned.program),
             Side::Nginx => Some(&self.nginx.program),
             Side::Go => Some(self.go.program()),
-            Side::Upstream | Side::Kubo => None,
+            Side::Upstream | Side::Kubo | Side::OneLevel | Side::TwoLevels => None,
         }
     }
 

@@ -56,9 +56,13 @@ impl Stage {
             Side::Ours => self.ours.1.number(),
             Side::OursAccepted => self.accepted.1.number(),
             Side::Go => self.go.proxy_port(),
-            Side::Kubo | Side::Upstream | Side::Haproxy | Side::HaproxyTuned | Side::Nginx => {
-                self.kubo.port()
-            }
+            Side::Kubo
+            | Side::Upstream
+            | Side::Haproxy
+            | Side::HaproxyTuned
+            | Side::Nginx
+            | Side::OneLevel
+            | Side::TwoLevels => self.kubo.port(),
         }
     }
 

@@ -8,16 +8,19 @@ use harness::error::HarnessError;
 use crate::BenchError;
 use crate::figure::{Better, Figure, Goal, Series, Side};
 use crate::report::Report;
+use crate::rows::Row;
 
 const BEGIN: &str = "<!-- bench -->\n";
 const END: &str = "<!-- /bench -->";
 
-/// README's table: the figures that have a goal. README is for reading; the file has all.
+/// README's table: the figures that have a goal, and what a level of clusters costs. README is for reading; the file has all.
 pub(crate) fn markdown(report: &Report) -> String {
     let setting = &report.setting;
     let loads: Vec<&str> = report.rows.iter().map(|row| row.load_before.as_str()).collect();
-    let with_goal = report.rows.iter().flat_map(|row| &row.figures);
-    let with_goal = with_goal.filter(|figure| figure.goal.is_some());
+    let shown = report.rows.iter().flat_map(|row| {
+        let is_shown = |figure: &&Figure| figure.goal.is_some() || row.row == Row::Levels;
+        row.figures.iter().filter(is_shown)
+    });
     format!(
         "Measured {} on {} × {}, Linux {}, which had other work, too (load {} before the rows); {}. \
          In brackets: ours ÷ theirs, the median of same-round ratios.\n\n\
@@ -28,7 +31,7 @@ pub(crate) fn markdown(report: &Report) -> String {
         setting.kernel,
         loads.join(", "),
         setting.peers.join(", "),
-        lines(with_goal),
+        lines(shown),
     )
 }
 

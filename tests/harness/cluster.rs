@@ -88,6 +88,7 @@ impl Cluster {
             port: swarm.number(),
             bootstrap: bootstrap.to_vec(),
             more: format!("{}\n{more}", self.setup.peers.more),
+            ..self.setup.peers.clone()
         };
         let setup = StackSetup { peers, ..self.setup.clone() };
         let stack = Stack::start_in(&directory, Port::reserve()?, &setup)?;

@@ -62,6 +62,8 @@ impl ClusterdSetup {
 /// How a clusterd meets other peers.
 #[derive(Debug, Clone)]
 pub struct PeersSetup {
+    /// The name of their cluster.
+    pub cluster: String,
     /// Its name among them.
     pub name: String,
     /// The port of 127.0.0.1 that it listens on for them; 0 for any.
@@ -75,7 +77,8 @@ pub struct PeersSetup {
 impl Default for PeersSetup {
     fn default() -> Self {
         let (bootstrap, more) = (Vec::new(), String::new());
-        Self { name: "tester".to_owned(), port: 0, bootstrap, more }
+        let cluster = "ipfs-cluster".to_owned();
+        Self { cluster, name: "tester".to_owned(), port: 0, bootstrap, more }
     }
 }
 
@@ -129,11 +132,17 @@ impl Daemon {
         let (proxy, control) = (proxy_socket(directory), control_socket(directory));
         let peers = &setup.peers;
         let settings = format!(
-            "peername = {:?}\nstate = {state:?}\n\
+            "cluster_name = {:?}\npeername = {:?}\nstate = {state:?}\n\
              [sockets]\nproxy = {proxy:?}\ncontrol = {control:?}\n\
              [peers]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]\nbootstrap = {:?}\n{}\n\
              [ipfs]\napi = {:?}\n{}",
-            peers.name, peers.port, peers.bootstrap, peers.more, setup.ipfs, setup.more
+            peers.cluster,
+            peers.name,
+            peers.port,
+            peers.bootstrap,
+            peers.more,
+            setup.ipfs,
+            setup.more
         );
         write_file(&directory.join("clusterd.toml"), &settings)?;
         fs::create_dir_all(&state).map_err(HarnessError::io("make clusterd's state directory"))?;

@@ -54,6 +54,14 @@ impl GoHome {
     /// # Errors
     /// When the program cannot be had or fails.
     pub fn make(directory: &Path, kubo: &Kubo, upstream: &str) -> Result<Self, HarnessError> {
+        Self::over(directory, &kubo.api(), upstream)
+    }
+
+    /// The same with another IPFS daemon than a Kubo, at a multiaddr.
+    ///
+    /// # Errors
+    /// When the program cannot be had or fails.
+    pub fn over(directory: &Path, ipfs: &str, upstream: &str) -> Result<Self, HarnessError> {
         let made = Self {
             binary: peers::cluster_service()?,
             home: directory.join("go-cluster"),
@@ -63,7 +71,7 @@ impl GoHome {
             swarm: Port::reserve()?,
         };
         made.run(&["init", "--consensus", "crdt", "--randomports"])?;
-        made.configure(kubo, upstream)?;
+        made.configure(ipfs, upstream)?;
         Ok(made)
     }
 
@@ -194,8 +202,8 @@ impl GoHome {
         })
     }
 
-    /// Points its configuration at `kubo`, our ports and our secret; nothing but 127.0.0.1 is used.
-    fn configure(&self, kubo: &Kubo, upstream: &str) -> Result<(), HarnessError> {
+    /// Points its configuration at its IPFS daemon, our ports and our secret; nothing but 127.0.0.1 is used.
+    fn configure(&self, ipfs: &str, upstream: &str) -> Result<(), HarnessError> {
         let ports = [&self.rest, &self.proxy, &self.swarm];
         let [rest, proxy, swarm] =
             ports.map(|port| format!("/ip4/127.0.0.1/tcp/{}", port.number()));
@@ -206,7 +214,7 @@ impl GoHome {
             config["cluster"]["secret"] = json!(SECRET);
             config["cluster"]["listen_multiaddress"] = json!([swarm]);
             config["cluster"]["mdns_interval"] = json!("0s");
-            config["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = json!(kubo.api());
+            config["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = json!(ipfs);
         })
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod build;
 pub mod cluster;
+pub mod composite;
 pub mod daemon;
 pub mod error;
 pub mod go_cluster;

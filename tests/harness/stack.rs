@@ -95,21 +95,7 @@ impl Stack {
         port: Port,
         setup: &StackSetup,
     ) -> Result<Self, HarnessError> {
-        let clusterd = ClusterdSetup {
-            ipfs: kubo.api(),
-            sockets: setup.sockets,
-            peers: setup.peers.clone(),
-            more: setup.clusterd.clone(),
-        };
-        let clusterd = Daemon::clusterd(directory, &clusterd)?;
-        let proxyd = ProxydSetup {
-            port: port.number(),
-            ipfs: kubo.api(),
-            cluster: proxy_socket(directory),
-            sockets: setup.sockets,
-            more: setup.proxyd.clone(),
-        };
-        let proxyd = Daemon::proxyd(directory, &proxyd)?;
+        let (clusterd, proxyd) = daemons(&kubo.api(), directory, &port, setup)?;
         let directory = directory.to_owned();
         Ok(Self { proxyd, clusterd, kubo, port, directory, _temporary: None })
     }
@@ -166,6 +152,30 @@ impl Stack {
         command.arg("--socket").arg(control_socket(&self.directory));
         Ok(command)
     }
+}
+
+/// Starts clusterd and proxyd in `directory` before the IPFS daemon at a multiaddr.
+pub(crate) fn daemons(
+    ipfs: &str,
+    directory: &Path,
+    port: &Port,
+    setup: &StackSetup,
+) -> Result<(Daemon, Daemon), HarnessError> {
+    let clusterd = ClusterdSetup {
+        ipfs: ipfs.to_owned(),
+        sockets: setup.sockets,
+        peers: setup.peers.clone(),
+        more: setup.clusterd.clone(),
+    };
+    let clusterd = Daemon::clusterd(directory, &clusterd)?;
+    let proxyd = ProxydSetup {
+        port: port.number(),
+        ipfs: ipfs.to_owned(),
+        cluster: proxy_socket(directory),
+        sockets: setup.sockets,
+        more: setup.proxyd.clone(),
+    };
+    Ok((clusterd, Daemon::proxyd(directory, &proxyd)?))
 }
 
 /// A directory whose path is short enough for Unix sockets in it.

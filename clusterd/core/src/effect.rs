@@ -71,6 +71,14 @@ pub enum Refusal {
     /// This peer follows others and writes nothing. The words are Go's.
     #[error("this peer is configured to be in follower mode. Write operations are disabled")]
     Follower,
+    /// This cluster is its own sub-cluster: a pin would go round for ever.
+    #[error(
+        "new pins are refused, as this cluster is its own sub-cluster ({ring}): let `api` in [ipfs] of one of them name another IPFS daemon"
+    )]
+    Ring {
+        /// The names of the clusters on the way from this one to itself.
+        ring: String,
+    },
     /// The deadline is over.
     #[error("pin: context deadline exceeded")]
     DeadlineExceeded,

@@ -276,6 +276,12 @@ pub enum Input {
         /// What is new, in order.
         reports: Vec<Report>,
     },
+    /// The IPFS daemon of this peer was asked which clusters are below it. While this one is among them, pins
+    /// are neither taken from clients nor made; those that exist stay.
+    Ring {
+        /// The names of the clusters on the way from this one to itself; `None` where it is not.
+        ring: Option<String>,
+    },
     /// Time has passed; sent when [`crate::node::Node::next_wake`] says so.
     Tick,
 }

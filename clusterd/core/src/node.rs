@@ -75,6 +75,8 @@ pub struct Node<S> {
     early: Vec<Early>,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
+    /// The way from this cluster to itself, where it is its own sub-cluster.
+    ring: Option<String>,
 }
 
 impl<S: Store> Node<S> {
@@ -108,6 +110,7 @@ impl<S: Store> Node<S> {
             listen_at: None,
             early: Vec::new(),
             old_pins: 0,
+            ring: None,
             config,
             store,
         };

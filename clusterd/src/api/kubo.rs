@@ -10,6 +10,7 @@ use clusterd_core::input::HeldPin;
 use common::api::error::ApiError;
 use common::api::peers::IpfsInfo;
 use common::api::proxy::RepoStat;
+use common::api::tree::{Daemon, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -64,6 +65,9 @@ pub trait Kubo: Send + Sync {
 
     /// Who and where Kubo is.
     fn id(&self) -> Soon<'_, IpfsInfo>;
+
+    /// What it is: Kubo, or a cluster, which tells what is below it. The limit of time is the query's.
+    fn below(&self, query: Query) -> Soon<'_, Daemon>;
 
     /// The repository's figures.
     fn repo_stat(&self, size_only: bool) -> Soon<'_, RepoStat>;

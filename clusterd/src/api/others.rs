@@ -9,6 +9,7 @@ use common::api::health::Bandwidth;
 use common::api::peers::IdInfo;
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::RepoGc;
+use common::api::tree::{Beside, Query};
 use common::ids::{Cid, PeerId};
 use common::status::StatusFilter;
 use futures_util::stream::{FuturesUnordered, Stream};
@@ -70,6 +71,9 @@ pub trait Others: Send + Sync {
 
     /// How much its Kubo has. Its blocks are counted only if that is asked for: that reads the names of all.
     fn repo(&self, peer: PeerId, counts: bool) -> Soon<'_, RepoFigures>;
+
+    /// What it has for an IPFS daemon, with all that is below it. Of a Go peer that cannot be known.
+    fn beside(&self, peer: PeerId, query: Query) -> Soon<'_, Beside>;
 
     /// Whom its Kubo is connected to.
     fn swarm_peers(&self, peer: PeerId) -> Soon<'_, Vec<PeerId>>;

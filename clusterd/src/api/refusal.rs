@@ -18,6 +18,7 @@ pub(super) fn refused(refusal: &Refusal) -> ApiError {
         Refusal::ExpiredAlready | Refusal::RecordTooLarge { .. } => ErrorCode::BadRequest,
         Refusal::PinFailed { .. } => ErrorCode::PinFailed,
         Refusal::Follower => ErrorCode::Follower,
+        Refusal::Ring { .. } => ErrorCode::Ring,
         Refusal::DeadlineExceeded => ErrorCode::DeadlineExceeded,
         Refusal::TooManyWaiters => ErrorCode::Busy,
     };

@@ -18,6 +18,7 @@ pub(super) mod records;
 pub(super) mod repin;
 pub(super) mod state;
 pub(super) mod status;
+pub(super) mod tree;
 
 /// Decoded query parameters, in their order.
 type Parameters = axum::extract::Query<Vec<(String, String)>>;

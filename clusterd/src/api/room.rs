@@ -6,11 +6,13 @@ use std::sync::Arc;
 use clusterd_core::pinset::key::PinKey;
 use clusterd_core::snapshot::{Row, Snapshot};
 use common::api::error::ApiError;
+use common::api::tree::ClusterId;
 use common::ids::{Cid, PeerId};
-use common::pin::Pin;
+use common::pin::{Pin, Replication};
 use common::status::PinStatus;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::below::Below;
 use super::door::Door;
 use super::garbage::Unpinned;
 use super::kubo::Kubo;
@@ -46,6 +48,10 @@ pub struct Room {
     pub collecting: tokio::sync::Mutex<()>,
     /// Blocks that no collection may take yet.
     pub unpinned: Unpinned,
+    /// What is known of the daemon beside us.
+    pub below: watch::Receiver<Below>,
+    /// Places for trees that are being made.
+    pub trees: Semaphore,
 }
 
 /// How many pins there are.
@@ -68,6 +74,12 @@ pub struct Me {
     pub peername: String,
     /// Whether it follows others and changes nothing itself.
     pub is_follower: bool,
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// The setting `cluster_name`.
+    pub cluster_name: String,
+    /// Default of pins that do not say.
+    pub replication: Replication,
 }
 
 impl Room {

@@ -66,6 +66,7 @@ fn handler(route: &Route, method: MethodFilter) -> Option<MethodRouter<Arc<Room>
         api::PROXY_REPO_STAT => on(method, proxy::repo::repo_stat),
         api::PROXY_REPO_GC => on(method, proxy::repo::repo_gc),
         api::PROXY_UNPINNED => on(method, proxy::repo::unpinned),
+        api::TREE => on(method, rest::tree::tree),
         api::ID => on(method, rest::peers::id),
         api::VERSION => on(method, rest::peers::version),
         api::PEERS => on(method, rest::peers::peers),

@@ -131,6 +131,7 @@ impl Failure {
                 ErrorCode::BadRequest
                 | ErrorCode::Forbidden
                 | ErrorCode::Follower
+                | ErrorCode::Ring
                 | ErrorCode::Conflict
                 | ErrorCode::IpfsRefused
                 | ErrorCode::IpfsUnreachable
@@ -194,6 +195,7 @@ impl Failure {
                 ErrorCode::Follower => {
                     "Change pins at a peer that is no follower, or take follower out of [peers]."
                 }
+                ErrorCode::Ring => "`clusterdctl tree` shows the ring.",
                 ErrorCode::BadRequest
                 | ErrorCode::NotFound
                 | ErrorCode::NotPinned

@@ -14,16 +14,18 @@ use common::ids::PeerId;
 use common::lifecycle;
 use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::DaemonError;
 use super::settings::{net_config, node_config};
+use crate::api::below::Below;
 use crate::api::door::{Door, Waiters};
 use crate::api::garbage::Unpinned;
 use crate::api::kubo::Kubo;
 use crate::api::others::Others;
 use crate::api::room::{Counts, Me, Room};
+use crate::api::tree::TREES_MAX;
 use crate::clock;
 use crate::config::Config;
 use crate::driver::{Driver, INPUTS_WAITING_MAX};
@@ -32,6 +34,7 @@ use crate::identity::{self, ClusterSecret, Identity};
 use crate::ipfs::client::Client;
 use crate::net::{self, IncomingRpc, Net, Started};
 use crate::seams::KuboSeam;
+use crate::seams::below::Asker;
 use crate::seams::blocks::StoredBlocks;
 use crate::seams::informer::Informer;
 use crate::seams::links::Links;
@@ -86,21 +89,19 @@ pub(super) async fn open(
     let started = net::start(net_config(config, identity, secret), blocks)?;
     let (inputs, queue) = mpsc::channel(INPUTS_WAITING_MAX);
     let snapshot: Arc<dyn Snapshot> = Arc::new(reader);
-    let watchers = Watchers::new(identity.peer, Arc::clone(&snapshot));
-    let watching = Watching::new(started.net.clone(), inputs.clone(), Arc::clone(&snapshot));
-    let peers =
-        Peers { net: started.net.clone(), watchers: watchers.clone(), watching: watching.clone() };
+    let peers = peers(identity.peer, &started.net, &inputs, &snapshot);
+    let (watchers, watching) = (peers.watchers.clone(), peers.watching.clone());
     let waiters = Arc::new(Waiters::default());
     let (counts, seen) = watch::channel(Counts::default());
     let (members, seen_members) = watch::channel(BTreeSet::from([identity.peer]));
-    let runtime = Handle::current();
+    let (below, seen_below) = watch::channel(Below::default());
     let outbox = Outbox::new(
-        runtime.clone(),
+        Handle::current(),
         Arc::clone(&waiters),
         kubo,
         config.ipfs.pin_timeout,
         inputs.clone(),
-        peers,
+        (peers, seen_below.clone()),
     );
     let door = Door::new(inputs.clone(), Arc::clone(&waiters), clock::now);
     let State { node, effects, housekeeper, .. } = state;
@@ -113,19 +114,20 @@ pub(super) async fn open(
         housekeeper,
         counts,
         members,
-        runtime,
+        runtime: Handle::current(),
         held: Vec::new(),
         fetched: Vec::new(),
     };
     let driver = start(driver, effects)?;
     let (kubo, members) = (Arc::clone(&seam), seen_members.clone());
-    let fed = Fed { inputs, counts: seen.clone(), kubo, watching, members };
+    let asker = asker(config, secret, &seam, &inputs, below);
+    let fed = Fed { inputs, counts: seen.clone(), kubo, watching, members, asker };
     let (network, tasks, others) = fed.feed(config, started);
     let room = Room {
         door,
         snapshot,
         kubo: seam,
-        me: me(config, identity),
+        me: me(config, identity, secret),
         others,
         trusted: config.peers.trusted.clone(),
         stored_bytes: Arc::new(move || measured.bytes().ok()),
@@ -133,8 +135,23 @@ pub(super) async fn open(
         counts: seen,
         collecting: tokio::sync::Mutex::new(()),
         unpinned: Unpinned::new(config.ipfs.gc_hold_off),
+        below: seen_below,
+        trees: Semaphore::new(TREES_MAX),
     };
     Ok(Opened { room: Arc::new(room), watchers, driver, network, tasks })
+}
+
+fn peers(
+    own: PeerId,
+    net: &Net,
+    inputs: &mpsc::Sender<Input>,
+    snapshot: &Arc<dyn Snapshot>,
+) -> Peers {
+    Peers {
+        net: net.clone(),
+        watchers: Watchers::new(own, Arc::clone(snapshot)),
+        watching: Watching::new(net.clone(), inputs.clone(), Arc::clone(snapshot)),
+    }
 }
 
 fn kubo(config: &Config) -> Result<Client, DaemonError> {
@@ -143,9 +160,26 @@ fn kubo(config: &Config) -> Result<Client, DaemonError> {
     Ok(Client::new(&config.ipfs.api, authorization, config.ipfs.call_timeout))
 }
 
-fn me(config: &Config, identity: &Identity) -> Me {
-    let (peer, peername) = (identity.peer, config.peername.clone());
-    Me { peer, peername, is_follower: config.peers.follower }
+fn me(config: &Config, identity: &Identity, secret: &ClusterSecret) -> Me {
+    Me {
+        peer: identity.peer,
+        peername: config.peername.clone(),
+        is_follower: config.peers.follower,
+        cluster: secret.cluster_id(&config.cluster_name),
+        cluster_name: config.cluster_name.clone(),
+        replication: config.replication,
+    }
+}
+
+fn asker(
+    config: &Config,
+    secret: &ClusterSecret,
+    kubo: &Arc<dyn Kubo>,
+    inputs: &mpsc::Sender<Input>,
+    below: watch::Sender<Below>,
+) -> Asker {
+    let (cluster, name) = (secret.cluster_id(&config.cluster_name), config.cluster_name.clone());
+    Asker { kubo: Arc::clone(kubo), cluster, name, inputs: inputs.clone(), below }
 }
 
 async fn open_state(config: &Config, identity: &Identity) -> Result<State, DaemonError> {
@@ -175,10 +209,12 @@ struct Fed {
     kubo: Arc<dyn Kubo>,
     watching: Watching,
     members: watch::Receiver<BTreeSet<PeerId>>,
+    asker: Asker,
 }
 
 impl Fed {
-    /// Starts those that feed the node from the network, tell the network of this peer, and connect Kubos.
+    /// Starts those that feed the node from the network, tell the network of this peer, connect Kubos, and
+    /// look below the daemon.
     fn feed(
         self,
         config: &Config,
@@ -215,6 +251,7 @@ impl Fed {
             tokio::spawn(bridge.run(started.events)),
             tokio::spawn(informer.run()),
             tokio::spawn(links.run()),
+            tokio::spawn(self.asker.run()),
         ];
         let network = Network { net: started.net, rpc: started.rpc, task: started.task };
         (network, tasks, others)

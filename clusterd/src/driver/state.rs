@@ -70,6 +70,7 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::Repin { .. }
         | Input::PeerRemoved { .. }
         | Input::Metric(_)
+        | Input::Ring { .. }
         | Input::Tick => None,
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Request, Response};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, SERVER};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyperlocal::UnixConnector;
@@ -50,6 +50,18 @@ pub struct Client {
 enum Http {
     Tcp(legacy::Client<HttpConnector, Body>),
     Unix(legacy::Client<UnixConnector, Body>),
+}
+
+/// What a daemon says to a command that only some have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served<T> {
+    /// Its answer.
+    Answer(T),
+    /// It has no such command.
+    Unknown {
+        /// What program it says that it is; empty for nothing.
+        server: String,
+    },
 }
 
 /// Kubo's error body.
@@ -100,12 +112,38 @@ impl Client {
         query: &[(&str, &str)],
     ) -> Result<T, ConnectorError> {
         let whole = async {
-            let body = self.send(attempt, (command, query), None).await?.into_body();
+            let body = self.send(attempt, (command, query), None).await?;
             let bytes = self.read_whole(attempt, body).await?;
             serde_json::from_slice(&bytes).map_err(|error| ConnectorError::Unintelligible {
                 attempt,
                 reason: error.to_string(),
             })
+        };
+        timeout(limit, whole).await.unwrap_or_else(|_| Err(self.stalled(attempt, limit)))
+    }
+
+    /// Calls a command that only some daemons have.
+    ///
+    /// # Errors
+    /// [`ConnectorError`].
+    pub async fn call_where_served<T: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        attempt: &'static str,
+        command: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Served<T>, ConnectorError> {
+        let whole = async {
+            let answer = self.exchange(attempt, (command, query), None).await?;
+            if answer.status() == StatusCode::NOT_FOUND {
+                let server = answer.headers().get(SERVER).and_then(|value| value.to_str().ok());
+                return Ok(Served::Unknown { server: server.unwrap_or_default().to_owned() });
+            }
+            let bytes = self.read_whole(attempt, self.accepted(attempt, answer).await?).await?;
+            let value = serde_json::from_slice(&bytes).map_err(|error| {
+                ConnectorError::Unintelligible { attempt, reason: error.to_string() }
+            })?;
+            Ok(Served::Answer(value))
         };
         timeout(limit, whole).await.unwrap_or_else(|_| Err(self.stalled(attempt, limit)))
     }
@@ -120,7 +158,7 @@ impl Client {
         command: &str,
         query: &[(&str, &str)],
     ) -> Result<Lines, ConnectorError> {
-        let body = self.send(attempt, (command, query), None).await?.into_body();
+        let body = self.send(attempt, (command, query), None).await?;
         Ok(Lines::new(body, attempt, self.address.clone()))
     }
 
@@ -135,7 +173,7 @@ impl Client {
         query: &[(&str, &str)],
         form: Form,
     ) -> Result<Lines, ConnectorError> {
-        let body = self.send(attempt, (command, query), Some(form)).await?.into_body();
+        let body = self.send(attempt, (command, query), Some(form)).await?;
         Ok(Lines::new(body, attempt, self.address.clone()))
     }
 
@@ -152,6 +190,16 @@ impl Client {
     async fn send(
         &self,
         attempt: &'static str,
+        command: (&str, &[(&str, &str)]),
+        form: Option<Form>,
+    ) -> Result<Incoming, ConnectorError> {
+        let answer = self.exchange(attempt, command, form).await?;
+        self.accepted(attempt, answer).await
+    }
+
+    async fn exchange(
+        &self,
+        attempt: &'static str,
         (command, query): (&str, &[(&str, &str)]),
         form: Option<Form>,
     ) -> Result<Response<Incoming>, ConnectorError> {
@@ -162,9 +210,17 @@ impl Client {
             Http::Tcp(http) => http.request(request).await,
             Http::Unix(http) => http.request(request).await,
         };
-        let answer = answer.map_err(|error| self.lost(attempt, &error))?;
+        answer.map_err(|error| self.lost(attempt, &error))
+    }
+
+    /// The body of an answer, unless it is a refusal.
+    async fn accepted(
+        &self,
+        attempt: &'static str,
+        answer: Response<Incoming>,
+    ) -> Result<Incoming, ConnectorError> {
         if answer.status().is_success() {
-            return Ok(answer);
+            return Ok(answer.into_body());
         }
         let status = answer.status();
         let bytes = self.read_whole(attempt, answer.into_body()).await?;

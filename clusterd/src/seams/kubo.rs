@@ -8,6 +8,7 @@ use clusterd_core::input::HeldPin;
 use common::api::error::{ApiError, ErrorCode};
 use common::api::peers::IpfsInfo;
 use common::api::proxy::RepoStat;
+use common::api::tree::{Daemon, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::PinMode;
 use multiaddr::Multiaddr;
@@ -18,7 +19,7 @@ use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
 use crate::ipfs::form::Form;
-use crate::ipfs::{blocks, pin, repo, resolve, upload};
+use crate::ipfs::{below, blocks, pin, repo, resolve, upload};
 
 /// Limit of calls that wait for content of others, where the client gave none.
 const PATIENT: Duration = Duration::from_secs(10 * 60);
@@ -31,12 +32,14 @@ pub struct KuboSeam {
     client: Client,
     call_timeout: Duration,
     known: Mutex<Option<PeerId>>,
+    /// Whether the daemon is a cluster, as it last said.
+    is_cluster: Mutex<Option<bool>>,
 }
 
 impl KuboSeam {
     /// Asks through `client`.
     pub fn new(client: Client, call_timeout: Duration) -> Self {
-        Self { client, call_timeout, known: Mutex::new(None) }
+        Self { client, call_timeout, known: Mutex::new(None), is_cluster: Mutex::new(None) }
     }
 }
 
@@ -105,6 +108,17 @@ impl Kubo for KuboSeam {
         })
     }
 
+    fn below(&self, query: Query) -> Soon<'_, Daemon> {
+        Box::pin(async move {
+            let limit = query.within_ms.map_or(self.call_timeout, Duration::from_millis);
+            let found = below::look(&self.client, &query, limit).await;
+            let found = found.map_err(|error| failure(error, None))?;
+            let is_cluster = matches!(found, Daemon::Cluster { .. });
+            *self.is_cluster.lock().unwrap_or_else(PoisonError::into_inner) = Some(is_cluster);
+            Ok(found)
+        })
+    }
+
     fn repo_stat(&self, size_only: bool) -> Soon<'_, RepoStat> {
         Box::pin(async move {
             let stat = repo::stat(&self.client, size_only).await;
@@ -159,6 +173,14 @@ impl Kubo for KuboSeam {
 
     fn free_space(&self, reserve: u64) -> Soon<'_, u64> {
         Box::pin(async move {
+            let is_cluster = *self.is_cluster.lock().unwrap_or_else(PoisonError::into_inner);
+            // The volume beside a cluster's proxyd is that of one of its peers alone.
+            if is_cluster != Some(false)
+                && let Daemon::Cluster { tree } = self.below(shallow()).await?
+            {
+                let words = "the cluster in place of an ipfs daemon does not tell its space";
+                return tree.free.ok_or_else(|| ApiError::new(ErrorCode::IpfsRefused, words));
+            }
             let free = repo::free_space(&self.client, reserve).await;
             free.map_err(|error| failure(error, None))
         })
@@ -193,6 +215,11 @@ impl Kubo for KuboSeam {
         });
         received
     }
+}
+
+/// Asks a cluster about itself alone.
+fn shallow() -> Query {
+    Query { shallow: true, ..Query::default() }
 }
 
 async fn send_on(

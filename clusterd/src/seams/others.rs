@@ -9,6 +9,7 @@ use common::api::health::Bandwidth;
 use common::api::peers::IdInfo;
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::RepoGc;
+use common::api::tree::{Beside, Daemon, Query};
 use common::ids::{Cid, PeerId};
 use common::status::StatusFilter;
 use multiaddr::Multiaddr;
@@ -18,6 +19,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 use super::network::Pings;
 use crate::api::kubo::Soon;
 use crate::api::others::{Figures, Others, RepoFigures};
+use crate::api::tree::{failed, pin_state};
 use crate::net::gorpc::client::{Answers, RpcError, calls, within};
 use crate::net::gorpc::methods::Method;
 use crate::net::gorpc::types::PeerPin;
@@ -63,6 +65,23 @@ impl RpcOthers {
     async fn open(&self, peer: PeerId) -> Result<Call, ApiError> {
         let opened = self.net.open_rpc(peer).await;
         opened.map(TokioAsyncReadCompatExt::compat).map_err(|error| unreachable(error.to_string()))
+    }
+
+    /// A Go peer tells its daemon's id, and how a pin stands.
+    async fn beside_go(&self, peer: PeerId, cid: Option<Cid>) -> Result<Beside, ApiError> {
+        let id = self.id(peer).await?;
+        let pin = match cid {
+            Some(cid) => Some(match self.status(peer, cid).await {
+                Ok(state) => pin_state(state),
+                Err(error) => failed(error.message),
+            }),
+            None => None,
+        };
+        let daemon = match id.ipfs.id.filter(|_| id.ipfs.error.is_empty()) {
+            Some(id) => Daemon::Untold { id: id.to_string() },
+            None => Daemon::Unknown { error: id.ipfs.error },
+        };
+        Ok(Beside { unsettled: BTreeMap::new(), pin, daemon })
     }
 
     /// A list of states. Over yamux a lost connection looks like its end, so that is asked for.
@@ -162,6 +181,15 @@ impl Others for RpcOthers {
             let stat = calls::repo_stat(self.open(peer).await?).await.map_err(failure)?;
             let (used, allowed) = (stat.repo_size, stat.storage_max);
             Ok(RepoFigures { used, allowed, objects: None, kubo: None })
+        })
+    }
+
+    fn beside(&self, peer: PeerId, query: Query) -> Soon<'_, Beside> {
+        Box::pin(async move {
+            match calls::beside(self.open(peer).await?, &query).await {
+                Err(error) if error.is_missing_method() => self.beside_go(peer, query.cid).await,
+                told => told.map_err(failure),
+            }
         })
     }
 

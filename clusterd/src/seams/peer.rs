@@ -8,6 +8,7 @@ use common::api::error::ApiError;
 use common::api::peers::{IdInfo, VersionInfo};
 use common::api::pins::GlobalPinInfo;
 use common::api::repo::RepoGc;
+use common::api::tree::{Beside, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::StatusFilter;
@@ -128,6 +129,10 @@ impl Peer for RpcPeer {
             let (num_objects, kubo) = (stat.num_objects, self.room.kubo.known_id());
             Ok(CountedRepo { repo_size, storage_max, num_objects, kubo })
         })
+    }
+
+    fn beside(&self, query: Query) -> Soon<'_, Beside> {
+        Box::pin(async move { Ok(self.room.beside(&query).await) })
     }
 
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {

@@ -19,6 +19,8 @@ pub enum ErrorCode {
     Conflict,
     /// This peer follows others and changes nothing itself.
     Follower,
+    /// This cluster is its own sub-cluster.
+    Ring,
     /// Kubo answered with an error.
     IpfsRefused,
     /// Kubo cannot be reached.
@@ -48,6 +50,7 @@ impl ErrorCode {
             Self::Forbidden | Self::Follower => 403,
             Self::NotFound | Self::NotPinned => 404,
             Self::Conflict => 409,
+            Self::Ring => 508,
             Self::DeadlineExceeded => 504,
             Self::IpfsRefused | Self::PeerRefused | Self::PinFailed | Self::Internal => 500,
             Self::IpfsUnreachable | Self::PeerUnreachable => 502,

@@ -43,6 +43,13 @@ impl FromStr for ClusterId {
     }
 }
 
+impl From<[u8; 32]> for ClusterId {
+    /// The first half of a hash.
+    fn from(hash: [u8; 32]) -> Self {
+        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
 impl TryFrom<String> for ClusterId {
     type Error = ClusterIdError;
 
@@ -114,6 +121,67 @@ pub struct Tree {
     /// Its peers, by name.
     #[serde(default)]
     pub peers: Vec<TreePeer>,
+}
+
+impl Tree {
+    /// A cluster that stands above already.
+    #[must_use]
+    pub fn above(id: ClusterId, name: String) -> Self {
+        Self {
+            id,
+            name,
+            is_above: true,
+            replication_min: 0,
+            replication_max: 0,
+            pins: 0,
+            free: None,
+            refuses: String::new(),
+            pin: None,
+            peers: Vec::new(),
+        }
+    }
+
+    /// How many clusters stand one above the other here: 1 for one over Kubos alone.
+    #[must_use]
+    pub fn levels(&self) -> u32 {
+        self.below().map(Self::levels).max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// The names of the clusters on the way down to a cluster that stands above already, this one first;
+    /// `None` where that is not found.
+    #[must_use]
+    pub fn way_to(&self, above: &ClusterId) -> Option<Vec<String>> {
+        if self.is_above {
+            return (self.id == *above).then(|| vec![self.name.clone()]);
+        }
+        let mut way = self.below().find_map(|tree| tree.way_to(above))?;
+        way.insert(0, self.name.clone());
+        Some(way)
+    }
+
+    /// The clusters that stand in place of a daemon of its peers.
+    fn below(&self) -> impl Iterator<Item = &Self> {
+        self.peers.iter().filter_map(|peer| match peer.daemon.as_ref()? {
+            Daemon::Cluster { tree } => Some(tree.as_ref()),
+            Daemon::Kubo { .. }
+            | Daemon::GoCluster { .. }
+            | Daemon::Untold { .. }
+            | Daemon::Unknown { .. } => None,
+        })
+    }
+}
+
+/// What a peer tells of itself where another peer of its cluster makes a [`Tree`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// See [`TreePeer::unsettled`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsettled: BTreeMap<PinStatus, u64>,
+    /// See [`TreePeer::pin`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PeerPinState>,
+    /// What it has for an IPFS daemon.
+    pub daemon: Daemon,
 }
 
 /// How a pin stands in a cluster.
@@ -199,6 +267,20 @@ pub enum Daemon {
     },
 }
 
+impl Daemon {
+    /// Whether everybody below has told what there is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Cluster { tree } => {
+                tree.peers.iter().filter_map(|peer| peer.daemon.as_ref()).all(Self::is_whole)
+            }
+            Self::Kubo { .. } | Self::GoCluster { .. } | Self::Untold { .. } => true,
+            Self::Unknown { .. } => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +295,34 @@ mod tests {
             assert!(wrong.parse::<ClusterId>().is_err(), "{wrong}");
         }
         assert!(serde_json::from_str::<ClusterId>("\"zz\"").is_err());
+    }
+
+    #[test]
+    fn the_way_to_a_cluster_that_stands_above_names_those_between() {
+        let id = |digit: char| String::from(digit).repeat(32).parse::<ClusterId>().unwrap();
+        let over = |digit: char, below: Vec<Tree>| Tree {
+            is_above: false,
+            peers: below.into_iter().map(|tree| peer_over(Box::new(tree))).collect(),
+            ..Tree::above(id(digit), format!("cluster {digit}"))
+        };
+        let top = Tree::above(id('a'), "cluster a".to_owned());
+        let tree = over('b', vec![over('d', Vec::new()), over('c', vec![top])]);
+        let way = tree.way_to(&id('a')).unwrap();
+        assert_eq!(way, ["cluster b", "cluster c", "cluster a"]);
+        assert_eq!(tree.way_to(&id('d')), None, "it is below, but nowhere above");
+        assert_eq!(tree.levels(), 3);
+    }
+
+    fn peer_over(tree: Box<Tree>) -> TreePeer {
+        TreePeer {
+            peer: "12D3KooWSZ2ZmmbwDEcQsJwM2QWHLhiQWc5hUAGivYC9fDYPEPha".parse().unwrap(),
+            name: "one".to_owned(),
+            is_member: true,
+            free: None,
+            unsettled: BTreeMap::new(),
+            pin: None,
+            daemon: Some(Daemon::Cluster { tree }),
+        }
     }
 
     #[test]

@@ -31,6 +31,20 @@ const fn opt(name: &'static str, short: &'static str, kind: Kind) -> OptionSpec 
     OptionSpec { name, short, kind }
 }
 
+/// `cluster/tree`, which is ours: Kubo has no such command. Its options are the fields of
+/// [`crate::api::tree::Query`], and are checked as those.
+pub const CLUSTER_TREE: Command = Command {
+    path: crate::api::tree::PATH,
+    required: &[],
+    stdin_args: false,
+    options: &[
+        opt("above", "", Text),
+        opt("cid", "", Text),
+        opt("within_ms", "", Text),
+        opt("shallow", "", Bool),
+    ],
+};
+
 /// Options that every command has.
 pub const COMMON: &[OptionSpec] = &[
     opt("repo-dir", "", Text),

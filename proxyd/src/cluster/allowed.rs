@@ -53,7 +53,7 @@ impl Allowed {
         let call = Call::new(api::PROXY_PIN_ALLOWED, &[]);
         match tokio::time::timeout(ASKED_FOR, self.client.send(&call)).await {
             Ok(Err(ClientError::Refused(ApiError {
-                reason: ErrorCode::Follower,
+                reason: ErrorCode::Follower | ErrorCode::Ring,
                 message,
                 ..
             }))) => Err(message),

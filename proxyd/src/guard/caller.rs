@@ -35,7 +35,8 @@ impl Caller {
         }
         if let Some(token) = head.header("Authorization") {
             caller.fields.push(("Authorization", token.to_vec()));
-            // A token opens some paths and not others, by the path as the client wrote it.
+            // A token opens some paths and not others, by the path as the client wrote it: those too
+            // that Kubo has no command for.
             let target = std::str::from_utf8(head.target()).ok().and_then(Target::parse);
             caller.path = target.map(|target| target.raw_path.to_owned());
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::kubo::path::Target;
 use thiserror::Error;
 
 use super::caller::Caller;
@@ -22,6 +23,8 @@ const WITHIN: Duration = Duration::from_secs(10);
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// What is asked about where the path does not count.
 const ANY_PATH: &str = "/api/v0/repo/stat";
+/// First segment of the paths that are ours: Kubo knows no such command.
+const OURS: &str = "cluster";
 
 /// Kubo has no verdict. The text is for the client.
 #[derive(Debug, Error)]
@@ -93,9 +96,18 @@ async fn ask_within(
     let origin = caller.origin.as_deref();
     match answer.head.status() {
         200 => Ok(Verdict::Admitted(Arc::new(KuboHeaders::learn(&answer.head, extra, origin)))),
+        // Kubo looks for the command after origin and token have passed; a proxyd in its place says 200.
+        404 if is_ours(path) => {
+            Ok(Verdict::Admitted(Arc::new(KuboHeaders::learn(&answer.head, extra, origin))))
+        }
         400 | 401 | 403 => Ok(Verdict::Refused(Arc::new(Refusal::of(&answer.head, body, origin)))),
         status => Err(ProbeError::Undecided { address, status }),
     }
+}
+
+fn is_ours(path: &str) -> bool {
+    let target = Target::parse(path);
+    target.is_some_and(|target| target.segments().is_some_and(|all| all.first() == Some(&OURS)))
 }
 
 fn cut(address: Address, error: BodyError) -> UpstreamError {
@@ -113,6 +125,17 @@ mod tests {
         let within = Duration::from_millis(200);
         let asked = ask_within(within, &Caller::default(), &[], &kubo.upstream).await;
         assert_eq!(asked.unwrap_err().status(), 504);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_kubo_does_not_know_is_admitted_where_it_is_ours_alone() {
+        const NOT_FOUND: &str = "404 Not Found\r\nContent-Length: 0\r\nConnection: close";
+        let kubo = Kubo::answering(&[NOT_FOUND, NOT_FOUND]).await;
+        let of = |path: &str| Caller { path: Some(path.to_owned()), ..Caller::default() };
+        let ours = ask(&of("/api/v0/cluster/tree"), &[], &kubo.upstream).await.unwrap();
+        assert!(matches!(ours, Verdict::Admitted(_)));
+        let other = ask(&of("/api/v0/clusters"), &[], &kubo.upstream).await.unwrap_err();
+        assert!(matches!(other, ProbeError::Undecided { status: 404, .. }), "{other}");
     }
 
     #[tokio::test]

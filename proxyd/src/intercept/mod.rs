@@ -2,6 +2,7 @@
 
 mod add;
 mod block_put;
+mod cluster_tree;
 mod dag_import;
 mod dag_put;
 mod indirect;
@@ -82,11 +83,13 @@ pub enum Endpoint {
     DagPut,
     /// Imports CAR files, then pins their roots.
     DagImport,
+    /// Tells the cluster with all below it; Kubo has no such command.
+    ClusterTree,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order of the README.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Add,
         Self::PinAdd,
         Self::PinRm,
@@ -97,6 +100,7 @@ impl Endpoint {
         Self::BlockPut,
         Self::DagPut,
         Self::DagImport,
+        Self::ClusterTree,
     ];
 
     /// Its command: path, arguments, options.
@@ -113,6 +117,7 @@ impl Endpoint {
             Self::BlockPut => &command::BLOCK_PUT,
             Self::DagPut => &command::DAG_PUT,
             Self::DagImport => &command::DAG_IMPORT,
+            Self::ClusterTree => &command::CLUSTER_TREE,
         }
     }
 
@@ -186,7 +191,8 @@ pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
         | Endpoint::PinLs
         | Endpoint::PinUpdate
         | Endpoint::RepoStat
-        | Endpoint::RepoGc => answer(found, exchange, &context).await,
+        | Endpoint::RepoGc
+        | Endpoint::ClusterTree => answer(found, exchange, &context).await,
     };
     if served.is_err() {
         exchange.reply.abort();
@@ -219,6 +225,7 @@ async fn answer(found: Found, exchange: &mut Exchange, context: &Context) -> io:
         Endpoint::PinUpdate => pin_update::serve(&request, answer, context).await,
         Endpoint::RepoStat => repo_stat::serve(&request, answer, context).await,
         Endpoint::RepoGc => repo_gc::serve(&request, answer, context).await,
+        Endpoint::ClusterTree => cluster_tree::serve(&request, answer, context).await,
         // These are dispatched before, as Kubo reads their requests.
         Endpoint::Add | Endpoint::BlockPut | Endpoint::DagPut | Endpoint::DagImport => Ok(()),
     }
@@ -308,6 +315,8 @@ mod tests {
             "/api/v0/pin/./add",
             "/api/v0/stats/repo/a/b",
             "/api/v0/block/get",
+            "/api/v0/cluster",
+            "/api/v0/cluster/trees",
             "/api/v0/addx",
         ] {
             assert_eq!(found(path), None, "{path}");

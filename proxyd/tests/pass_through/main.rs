@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod clusterd;
 mod connections;
 mod encrypted;
 mod life;
 mod requests;
 mod stage;
+mod tree;

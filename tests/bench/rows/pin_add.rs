@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use harness::error::HarnessError;
 use harness::http::{Client, Connection};
+use harness::kubo::Kubo;
 
 use super::Run;
 use crate::content::{Blocks, Form};
@@ -29,14 +30,14 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
     let (in_turn, at_once) = (run.sizes.pins_in_turn, run.sizes.pins_at_once);
     let rounds = run.sizes.long_rounds;
     let one = interleave(&SIDES, rounds, run.random, |side| {
-        let cids = put_blocks(&stage, in_turn, &mut content)?;
+        let cids = put_blocks(&stage.kubo, in_turn, &mut content)?;
         let mut times = pin_in_turn(stage.port(side), &cids)?;
         stage.settle(&cids, SETTLE_MAX)?;
         times.sort_by(f64::total_cmp);
         Ok([quantile(&times, 50), quantile(&times, 99)])
     })?;
     let many = interleave(&SIDES, rounds, run.random, |side| {
-        let cids = put_blocks(&stage, at_once, &mut content)?;
+        let cids = put_blocks(&stage.kubo, at_once, &mut content)?;
         let start = Instant::now();
         pin_at_once(stage.port(side), &cids)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -70,16 +71,20 @@ fn at_commit<const N: usize>(rounds: &Rounds<N>, column: usize) -> Vec<(Side, Ve
 }
 
 /// Gives Kubo fresh blocks, none of them pinned.
-fn put_blocks(stage: &Stage, count: usize, random: &mut Random) -> Result<Vec<String>, BenchError> {
+pub(super) fn put_blocks(
+    kubo: &Kubo,
+    count: usize,
+    random: &mut Random,
+) -> Result<Vec<String>, BenchError> {
     let blocks = Blocks::fresh(count, random);
     let form = Form::car(&blocks.car);
-    rpc::post_form(stage.kubo.port(), "/api/v0/dag/import?pin-roots=false", &form)?;
+    rpc::post_form(kubo.port(), "/api/v0/dag/import?pin-roots=false", &form)?;
     nix::unistd::sync();
     Ok(blocks.cids)
 }
 
 /// One after the other on one connection; milliseconds each.
-fn pin_in_turn(port: u16, cids: &[String]) -> Result<Vec<f64>, BenchError> {
+pub(super) fn pin_in_turn(port: u16, cids: &[String]) -> Result<Vec<f64>, BenchError> {
     let mut connection = Client::tcp(port).connect()?;
     let mut times = Vec::with_capacity(cids.len());
     for cid in cids {
@@ -117,7 +122,7 @@ fn pin(connection: &mut Connection, cid: &str) -> Result<(), BenchError> {
 }
 
 /// The sample that so many of 100 do not exceed.
-fn quantile(sorted: &[f64], percent: usize) -> f64 {
+pub(super) fn quantile(sorted: &[f64], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().unwrap_or_default()
 }

@@ -97,6 +97,12 @@ impl GoPeer {
         self.cluster().map(|cluster| format!("/ip4/127.0.0.1/tcp/{}", cluster.rest_port()))
     }
 
+    /// Where its IPFS proxy is, as a multiaddr, while it runs.
+    #[must_use]
+    pub fn proxy_address(&self) -> Option<String> {
+        self.cluster().map(|cluster| format!("/ip4/127.0.0.1/tcp/{}", cluster.proxy_port()))
+    }
+
     /// Its REST API, while it runs.
     #[must_use]
     pub fn control(&self) -> Option<Client> {

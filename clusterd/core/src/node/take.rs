@@ -19,10 +19,18 @@ impl<S: Store> Node<S> {
             effects.push(refused(waiter, Refusal::Follower));
             return Ok(());
         }
+        if let Some(ring) = self.ring.clone()
+            && let Some(waiter) = new_pin(&input)
+        {
+            effects.push(refused(waiter, Refusal::Ring { ring }));
+            return Ok(());
+        }
         if let Input::RepinView { waiter, peer } = input {
             self.view_repin(waiter, peer, now, effects);
         } else if let Input::Repin { peer } = input {
             self.give_up(peer, now);
+        } else if let Input::Ring { ring } = input {
+            self.ring = ring;
         } else if let Input::PeerRemoved { peer } = input {
             self.remove_peer(peer, now);
         } else if let Input::WaiterGone { waiter } = input {
@@ -92,7 +100,8 @@ impl<S: Store> Node<S> {
             | Input::WaiterGone { .. }
             | Input::RepinView { .. }
             | Input::Repin { .. }
-            | Input::PeerRemoved { .. } => Ok(()),
+            | Input::PeerRemoved { .. }
+            | Input::Ring { .. } => Ok(()),
         }
     }
 
@@ -114,6 +123,16 @@ pub(super) fn change_of_client(input: &Input) -> Option<WaiterId> {
     | Input::Unpin { waiter, .. }
     | Input::Update { waiter, .. }
     | Input::Import { waiter, .. } = input
+    {
+        return Some(*waiter);
+    }
+    None
+}
+
+/// Who waits for a new pin; `None` when the input asks for none.
+fn new_pin(input: &Input) -> Option<WaiterId> {
+    if let Input::Pin { waiter, .. } | Input::Update { waiter, .. } | Input::Import { waiter, .. } =
+        input
     {
         return Some(*waiter);
     }

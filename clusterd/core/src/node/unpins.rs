@@ -162,7 +162,7 @@ impl<S: Store> Node<S> {
         if update.unpin && from != to {
             keys.extend(self.being_let_go(&[from])?);
         }
-        self.finish(update.waiter, Goal::Unpin, update.until, (vec![from, to], keys), now, effects)
+        self.finish(update.waiter, Goal::Pin, update.until, (vec![from, to], keys), now, effects)
     }
 
     fn replace(

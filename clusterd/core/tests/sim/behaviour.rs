@@ -188,6 +188,22 @@ fn an_update_may_take_over_what_is_only_accepted() {
 }
 
 #[test]
+fn an_update_to_what_cannot_be_pinned_fails_as_a_pin_does() {
+    let mut world = World::new();
+    world.pin(vec![request(cid(1))], DONE);
+    world.settle();
+    let waiter = world.waiter();
+    let (request, name, provide) = (None, None, Default::default());
+    let (from, to, unpin, until) = (cid(1), cid(2), true, DONE);
+    world.input(Input::Update { waiter, request, from, to, unpin, name, provide, until });
+    let op = world.kubo.op_of(&cid(2)).unwrap();
+    let input = world.kubo.fail(op, IpfsFailure::Refused("no such block".to_owned()));
+    world.input(input);
+    assert!(world.refusal(waiter).starts_with("pin: no such block"));
+    assert!(world.kubo.held.contains_key(&cid(1)));
+}
+
+#[test]
 fn a_withdrawn_update_lets_the_old_pin_go_too() {
     let mut world = World::new();
     world.pin(vec![request(cid(1))], DONE);
@@ -346,4 +362,23 @@ fn a_state_of_a_newer_program_is_left_alone() {
     let config = World::new().config;
     let opened = Node::open(store, config, clusterd_core::input::Time(1));
     assert!(matches!(opened, Err(StoreError::TooNew { found: 7, .. })));
+}
+
+#[test]
+fn a_cluster_below_itself_takes_no_new_pin_and_keeps_those_it_has() {
+    let mut world = World::new();
+    world.pin(vec![named(1, "n")], DONE);
+    world.pin(vec![named(2, "n")], DONE);
+    world.settle();
+    world.input(Input::Ring { ring: Some("a > b > a".to_owned()) });
+    let refused = world.pin(vec![request(cid(3))], Until::Accepted);
+    assert!(world.refusal(refused).contains("its own sub-cluster (a > b > a)"));
+    let unpinned = world.unpin(vec![cid(2)], DONE);
+    world.settle();
+    assert!(world.is_done(unpinned));
+    assert_eq!(world.pins().keys().collect::<Vec<_>>(), [&cid(1)]);
+    world.input(Input::Ring { ring: None });
+    let taken = world.pin(vec![request(cid(3))], DONE);
+    world.settle();
+    assert!(world.is_done(taken));
 }

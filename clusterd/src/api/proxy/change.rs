@@ -1,4 +1,5 @@
-//! `pin/rm` and `pin/update`: durable, and let go of by the local Kubo, before the answer.
+//! `pin/rm` and `pin/update`: durable, and let go of by the local Kubo, before the answer; what an update pins is
+//! held by as many Kubos as must, as after `pin/add`.
 
 use std::sync::Arc;
 
@@ -37,9 +38,11 @@ pub(in super::super) async fn pin_rm(State(room): State<Arc<Room>>, body: Bytes)
 
 /// Asked before a body is taken in that could not be pinned after.
 pub(in super::super) async fn pin_allowed(State(room): State<Arc<Room>>) -> Answered {
-    match room.me.is_follower {
-        true => Err(refused(&Refusal::Follower).into()),
-        false => json(&serde_json::json!({})),
+    let ring = room.below.borrow().ring.clone();
+    match (room.me.is_follower, ring) {
+        (true, _) => Err(refused(&Refusal::Follower).into()),
+        (false, Some(ring)) => Err(refused(&Refusal::Ring { ring }).into()),
+        (false, None) => json(&serde_json::json!({})),
     }
 }
 

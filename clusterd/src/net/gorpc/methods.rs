@@ -111,6 +111,9 @@ methods! {
     /// Ours: figures of the peer's Kubo with the number of its blocks, which takes a large one long:
     /// [`CountedRepo`](super::types::CountedRepo) out.
     CompositeRepoStat = "Composite" "RepoStat" Unary Trusted;
+    /// Ours: what the peer has for an IPFS daemon, with all that is below it:
+    /// [`Query`](common::api::tree::Query) in, [`Beside`](common::api::tree::Beside) out.
+    CompositeBelow = "Composite" "Below" Unary Trusted;
 }
 
 /// Methods that Go peers have for themselves alone; it is refused to call them.

@@ -5,6 +5,7 @@ use std::pin::Pin as Pinned;
 
 use common::api::peers::{IdInfo, VersionInfo};
 use common::api::repo::RepoGc;
+use common::api::tree::{Beside, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::StatusFilter;
@@ -57,6 +58,9 @@ pub trait Peer: Send + Sync {
 
     /// The same with the number of its blocks.
     fn counted_repo(&self) -> Soon<'_, CountedRepo>;
+
+    /// What we have for an IPFS daemon, with all that is below it.
+    fn beside(&self, query: Query) -> Soon<'_, Beside>;
 
     /// Whom our Kubo is connected to.
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>>;

@@ -9,6 +9,7 @@ mod pin;
 mod pin_info;
 mod repo;
 mod report;
+mod tree;
 
 pub use block::{BlockPut, Heads};
 pub use pin_info::PeerPin;

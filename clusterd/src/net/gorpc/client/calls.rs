@@ -2,6 +2,7 @@
 
 use common::api::peers::{IdInfo, VersionInfo};
 use common::api::repo::RepoGc;
+use common::api::tree::{Beside, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::StatusFilter;
@@ -165,4 +166,12 @@ pub async fn watch<S: Stream>(stream: S) -> Result<Answers<S, Reports>, RpcError
 /// [`RpcError`].
 pub async fn counted_repo(stream: impl Stream) -> Result<CountedRepo, RpcError> {
     unary(stream, Method::CompositeRepoStat, &()).await
+}
+
+/// What the peer has for an IPFS daemon, with all that is below it. Go peers lack this.
+///
+/// # Errors
+/// [`RpcError`].
+pub async fn beside(stream: impl Stream, query: &Query) -> Result<Beside, RpcError> {
+    unary(stream, Method::CompositeBelow, query).await
 }

@@ -1,5 +1,6 @@
 //! From a method to the call of this peer that answers it.
 
+use common::api::tree::Query;
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use futures_util::FutureExt;
@@ -48,6 +49,7 @@ where
         Method::CompositeStates => call.unary(|asked: Asked| peer.states(asked)).await,
         Method::CompositeWatch => call.items(peer.watch(caller)).await,
         Method::CompositeRepoStat => call.unary(|()| peer.counted_repo()).await,
+        Method::CompositeBelow => call.unary(|query: Query| peer.beside(query)).await,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::api::peers::IdInfo;
+use common::api::tree::Query;
 use common::pin::{Pin, Replication};
 use common::status::{PinStatus, StatusFilter};
 
@@ -32,6 +33,9 @@ async fn unary_methods_answer() {
     let counted = calls::counted_repo(stream()).await.unwrap();
     assert_eq!((counted.repo_size, counted.storage_max), (75_097, 10_000_000_000));
     assert_eq!((counted.num_objects, counted.kubo), (12, Some(peer(OTHER))));
+    let query = Query { above: "ab".to_owned(), ..Query::default() };
+    let beside = calls::beside(stream(), &query).await.unwrap();
+    assert_eq!(beside.unsettled.get(&PinStatus::Pinning), Some(&2));
     assert_eq!(calls::swarm_peers(stream()).await, Ok(vec![peer(OTHER)]));
     let mut pin = Pin::new(cid(3), Replication::from_stored(1, 2), 5);
     pin.name = "p".to_owned();
@@ -41,6 +45,7 @@ async fn unary_methods_answer() {
     let notes = local.notes();
     assert!(notes.contains(&format!("pin {} p", cid(3))), "{notes:?}");
     assert!(notes.contains(&format!("unpin {}", cid(3))), "{notes:?}");
+    assert!(notes.contains(&"beside, below ab".to_owned()), "{notes:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use common::api::peers::{IdInfo, IpfsInfo, VersionInfo};
 use common::api::pins::PinInfo;
 use common::api::repo::{RepoGc, RepoGcKey};
 use common::api::time::WireTime;
+use common::api::tree::{Beside, Daemon, Query};
 use common::ids::{Cid, PeerId};
 use common::pin::Pin;
 use common::status::{PinStatus, StatusFilter};
@@ -221,6 +222,12 @@ impl Peer for Local {
     fn counted_repo(&self) -> Soon<'_, CountedRepo> {
         let (repo_size, storage_max) = (75_097, 10_000_000_000);
         now(CountedRepo { repo_size, storage_max, num_objects: 12, kubo: Some(peer(OTHER)) })
+    }
+
+    fn beside(&self, query: Query) -> Soon<'_, Beside> {
+        self.note(format!("beside, below {}", query.above));
+        let daemon = Daemon::Kubo { id: OTHER.to_string() };
+        now(Beside { unsettled: [(PinStatus::Pinning, 2)].into(), pin: None, daemon })
     }
 
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {

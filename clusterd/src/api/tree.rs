@@ -1,0 +1,252 @@
+//! This cluster with all that is below it: each member tells what its daemon is, and a daemon that is a
+//! cluster tells the same of itself.
+
+use std::time::Duration;
+
+use common::api::error::{ApiError, ErrorCode};
+use common::api::pins::{GlobalPinInfo, PinInfo};
+use common::api::tree::{
+    Beside, ClusterPin, DEPTH_MAX, Daemon, PeerPinState, Query, Tree, TreePeer,
+};
+use common::ids::{Cid, PeerId};
+use common::pin::Replication;
+use common::status::PinStatus;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use super::capacity::capacity;
+use super::others::ask_all;
+use super::refusal::bad;
+use super::rest::health::{one, told};
+use super::room::Room;
+
+/// How long all of it may take, where the caller does not say.
+pub const WITHIN: Duration = Duration::from_secs(10);
+/// Longest time that a caller may give.
+const WITHIN_MAX: Duration = Duration::from_secs(60);
+/// What each step down leaves for the way back up.
+const STEP: Duration = Duration::from_millis(500);
+/// Trees that are made at a time; each may be megabytes, and asks all members.
+pub const TREES_MAX: usize = 8;
+
+impl Room {
+    /// This cluster with all below it; nothing is waited for longer than the query says.
+    ///
+    /// # Errors
+    /// A query that means nothing, too many at a time, or a node that has stopped.
+    pub async fn tree(&self, query: &Query) -> Result<Tree, ApiError> {
+        let (own, name) = (self.me.cluster.clone(), self.me.cluster_name.clone());
+        let above = above(query)?;
+        if above.iter().any(|id| *id == own.to_string()) {
+            return Ok(Tree::above(own, name));
+        }
+        let Ok(_place) = self.trees.try_acquire() else {
+            let words = "too many trees are asked for at a time; try again";
+            return Err(ApiError::new(ErrorCode::Busy, words));
+        };
+        let mut below = query.clone();
+        below.above = [above.as_slice(), &[own.to_string().as_str()]].concat().join(",");
+        let mut tree = self.alone(query.cid).await?;
+        if !query.shallow {
+            self.ask_members(&mut tree, &below, above.len()).await?;
+        }
+        Ok(tree)
+    }
+
+    /// This cluster without what stands beside its peers.
+    async fn alone(&self, cid: Option<Cid>) -> Result<Tree, ApiError> {
+        let members = told(self).await?;
+        let known = members.known().into_iter().map(|peer| one(self, &members, peer));
+        let mut peers: Vec<TreePeer> = known
+            .map(|peer| TreePeer {
+                peer: peer.peer,
+                name: peer.peername,
+                is_member: peer.member,
+                free: peer.freespace,
+                unsettled: Default::default(),
+                pin: None,
+                daemon: None,
+            })
+            .collect();
+        peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));
+        let pin = match cid {
+            Some(cid) => Some(self.pin_in_cluster(&cid).await?),
+            None => None,
+        };
+        let free: Vec<u64> =
+            peers.iter().filter(|peer| peer.is_member).filter_map(|peer| peer.free).collect();
+        let (replication_min, replication_max) = self.me.replication.factors();
+        let counts = self.counts.borrow().clone();
+        Ok(Tree {
+            id: self.me.cluster.clone(),
+            name: self.me.cluster_name.clone(),
+            is_above: false,
+            replication_min,
+            replication_max,
+            pins: counts.pins,
+            free: (!free.is_empty()).then(|| capacity(self.me.replication, &free)),
+            refuses: self.below.borrow().refusal(),
+            pin,
+            peers,
+        })
+    }
+
+    /// Asks each member what stands beside it.
+    async fn ask_members(
+        &self,
+        tree: &mut Tree,
+        query: &Query,
+        depth: usize,
+    ) -> Result<(), ApiError> {
+        let Some(query) = deeper(query) else {
+            return mark_all(tree, "there was no time left to ask");
+        };
+        if depth >= DEPTH_MAX {
+            let words =
+                format!("more than {DEPTH_MAX} clusters one above the other are not looked at");
+            return mark_all(tree, &words);
+        }
+        let members = self.members.borrow().clone();
+        let ask = |peer: PeerId| {
+            let query = query.clone();
+            let limit = Duration::from_millis(query.within_ms.unwrap_or_default());
+            async move {
+                let told = async {
+                    match peer == self.me.peer {
+                        true => Ok(self.beside(&query).await),
+                        false => self.others.beside(peer, query.clone()).await,
+                    }
+                };
+                let waited = timeout(limit, told).await;
+                waited.unwrap_or_else(|_| {
+                    let words = format!("the peer did not answer within {} ms", limit.as_millis());
+                    Err(ApiError::new(ErrorCode::DeadlineExceeded, words))
+                })
+            }
+        };
+        let mut answers = std::pin::pin!(ask_all(&members, ask));
+        while let Some((peer, answer)) = answers.next().await {
+            let Some(entry) = tree.peers.iter_mut().find(|entry| entry.peer == peer) else {
+                continue;
+            };
+            match answer {
+                Ok(Beside { unsettled, pin, daemon }) => {
+                    entry.unsettled = unsettled;
+                    entry.pin = pin;
+                    entry.daemon = Some(daemon);
+                }
+                Err(error) => entry.daemon = Some(Daemon::Unknown { error: error.message }),
+            }
+        }
+        for silent in tree.peers.iter_mut().filter(|peer| peer.daemon.is_none()) {
+            silent.daemon = Some(Daemon::Unknown { error: "the peer is silent".to_owned() });
+        }
+        if let Some(pin) = &mut tree.pin {
+            let is_held = |peer: &&TreePeer| {
+                peer.pin.as_ref().is_some_and(|pin| pin.status == PinStatus::Pinned)
+            };
+            pin.held = tree.peers.iter().filter(is_held).count() as u64;
+        }
+        Ok(())
+    }
+
+    /// What stands beside this peer, and how it stands itself.
+    pub async fn beside(&self, query: &Query) -> Beside {
+        let pin = match query.cid {
+            Some(cid) => Some(match self.status_here(cid).await {
+                Ok(state) => pin_state(state),
+                Err(error) => failed(error.message),
+            }),
+            None => None,
+        };
+        let daemon = match deeper(query) {
+            Some(query) => self.kubo.below(query).await,
+            None => {
+                Err(ApiError::new(ErrorCode::DeadlineExceeded, "there was no time left to ask"))
+            }
+        };
+        Beside {
+            unsettled: self.counts.borrow().unsettled.clone(),
+            pin,
+            daemon: daemon.unwrap_or_else(|error| Daemon::Unknown { error: error.message }),
+        }
+    }
+
+    /// What the record of a pin asks for.
+    async fn pin_in_cluster(&self, cid: &Cid) -> Result<ClusterPin, ApiError> {
+        let Some(record) = self.record(cid).await? else { return Ok(ClusterPin::default()) };
+        let members = self.members.borrow().len() as u64;
+        let (needed, allocated) = match record.replication {
+            Replication::Everywhere => (members, members),
+            Replication::Between { min, .. } => {
+                (u64::from(min.get()), record.allocations.len() as u64)
+            }
+            Replication::Unusable { .. } => (1, record.allocations.len() as u64),
+        };
+        Ok(ClusterPin { is_recorded: true, name: record.name, needed, allocated, held: 0 })
+    }
+}
+
+/// The clusters above, as they were given.
+fn above(query: &Query) -> Result<Vec<&str>, ApiError> {
+    let ids: Vec<&str> = query.above.split(',').filter(|id| !id.is_empty()).collect();
+    match ids.iter().find(|id| id.parse::<common::api::tree::ClusterId>().is_err()) {
+        Some(wrong) => Err(bad(format!("above: {wrong:?} is no id of a cluster"))),
+        None if ids.len() > DEPTH_MAX => Err(bad(format!("above: more than {DEPTH_MAX} clusters"))),
+        None => Ok(ids),
+    }
+}
+
+/// The same question a step further down; `None` where no time is left for it.
+fn deeper(query: &Query) -> Option<Query> {
+    let given = query.within_ms.map_or(WITHIN, Duration::from_millis).min(WITHIN_MAX);
+    let left = given.checked_sub(STEP).filter(|left| !left.is_zero())?;
+    Some(Query { within_ms: u64::try_from(left.as_millis()).ok(), ..query.clone() })
+}
+
+fn mark_all(tree: &mut Tree, words: &str) -> Result<(), ApiError> {
+    for peer in &mut tree.peers {
+        peer.daemon = Some(Daemon::Unknown { error: words.to_owned() });
+    }
+    Ok(())
+}
+
+/// The state in what one peer tells of a pin.
+pub fn pin_state(mut state: GlobalPinInfo) -> PeerPinState {
+    match state.peer_map.pop_first() {
+        Some((_, PinInfo { status, error, progress, .. })) => {
+            PeerPinState { status, error, progress }
+        }
+        None => failed("there is no state of this pin".to_owned()),
+    }
+}
+
+/// That the state of a pin cannot be said.
+pub fn failed(error: String) -> PeerPinState {
+    PeerPinState { status: PinStatus::ClusterError, error, progress: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_leaves_time_for_the_way_back() {
+        let query = |millis| Query { within_ms: Some(millis), ..Query::default() };
+        assert_eq!(deeper(&query(2000)).unwrap().within_ms, Some(1500));
+        assert_eq!(deeper(&query(500)), None);
+        assert_eq!(deeper(&Query::default()).unwrap().within_ms, Some(9500));
+        assert_eq!(deeper(&query(u64::MAX)).unwrap().within_ms, Some(59_500));
+    }
+
+    #[test]
+    fn clusters_above_are_ids_and_not_too_many() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let query = |above: String| Query { above, ..Query::default() };
+        assert!(above(&query(String::new())).unwrap().is_empty());
+        assert_eq!(above(&query(format!("{id},{id}"))).unwrap(), [id, id]);
+        assert!(above(&query("x".to_owned())).unwrap_err().message.contains("no id of a cluster"));
+        let many = [id; DEPTH_MAX + 1].join(",");
+        assert!(above(&query(many)).unwrap_err().message.contains("more than 8"));
+    }
+}
