@@ -6,6 +6,7 @@ mod answers;
 mod clusterd;
 mod connections;
 mod encrypted;
+mod late;
 mod life;
 mod requests;
 mod stage;
