@@ -1,5 +1,6 @@
 //! The API on both sockets: scope, decode, ask, encode.
 
+pub mod capacity;
 pub mod door;
 pub mod garbage;
 pub mod here;

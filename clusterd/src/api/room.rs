@@ -7,7 +7,7 @@ use clusterd_core::pinset::key::PinKey;
 use clusterd_core::snapshot::{Row, Snapshot};
 use common::api::error::ApiError;
 use common::ids::{Cid, PeerId};
-use common::pin::Pin;
+use common::pin::{Pin, Replication};
 use common::status::PinStatus;
 use tokio::sync::watch;
 
@@ -68,6 +68,8 @@ pub struct Me {
     pub peername: String,
     /// Whether it follows others and changes nothing itself.
     pub is_follower: bool,
+    /// Default of pins that do not say.
+    pub replication: Replication,
 }
 
 impl Room {

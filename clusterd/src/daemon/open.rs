@@ -145,7 +145,8 @@ fn kubo(config: &Config) -> Result<Client, DaemonError> {
 
 fn me(config: &Config, identity: &Identity) -> Me {
     let (peer, peername) = (identity.peer, config.peername.clone());
-    Me { peer, peername, is_follower: config.peers.follower }
+    let (is_follower, replication) = (config.peers.follower, config.replication);
+    Me { peer, peername, is_follower, replication }
 }
 
 async fn open_state(config: &Config, identity: &Identity) -> Result<State, DaemonError> {
