@@ -22,9 +22,12 @@ pub const PEER_SILENT: &str = "peer-silent";
 /// Kubo has no space left beyond the reserve.
 pub const NO_SPACE: &str = "no-space";
 
+/// Proxyds stand in a ring, each with the next for its Kubo.
+pub const RING: &str = "proxyd-ring";
+
 /// The name of each such event and its id, 128 bits in hexadecimal digits. An id never changes its meaning.
 /// Source: systemd.journal-fields(7), `MESSAGE_ID`.
-pub const IDS: [(&str, &str); 9] = [
+pub const IDS: [(&str, &str); 10] = [
     (CANNOT_START, "6513270e269e0d37f2a74de452e6b438"),
     (UNSTORABLE, "d23f0824128b2f330c5c7fd0a6a3a450"),
     (UNTIDY, "9531985d5d9dc9f81818e811892f902b"),
@@ -34,6 +37,7 @@ pub const IDS: [(&str, &str); 9] = [
     (NOT_RELOADED, "90c192cfd3ac94af0f21ddb66cad4a26"),
     (PEER_SILENT, "bb1c2f09c2be1610bbf278bcba62c065"),
     (NO_SPACE, "5c0e4b1f7d2a4f0f9a6ad5b8c3e17f42"),
+    (RING, "5d2f5c5b4683a2b091daf7e9594cbbc8"),
 ];
 
 /// Whether an event of this name has an id.

@@ -9,5 +9,6 @@ mod encrypted;
 mod late;
 mod life;
 mod requests;
+mod ring;
 mod stage;
 mod tree;
