@@ -39,8 +39,12 @@ mod cluster {
 #[cfg(test)]
 mod composite {
     mod calls;
+    mod deep;
+    mod go_main;
+    mod go_sub;
     mod pins;
     mod place;
+    mod truth;
 }
 
 /// Peers that come, follow, fill up, and go away.

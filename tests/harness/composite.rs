@@ -135,6 +135,12 @@ impl Upper {
         Client::tcp(self.port.number())
     }
 
+    /// The port that its proxyd serves.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// The RPC address of its proxyd, for a cluster above.
     #[must_use]
     pub fn api(&self) -> String {

@@ -16,6 +16,9 @@ use super::error::ConnectorError;
 /// What Kubo says, and Go peers and we compare, when there is nothing to unpin.
 const NOT_PINNED: &str = "not pinned or pinned indirectly";
 
+/// The same from a Go ipfs-cluster in place of Kubo. Source: `contract.md` 3.2.
+const NOT_IN_GOS_PINSET: &str = "pin is not part of the pinset";
+
 /// Nodes of an origin list that are connected to, as in Go.
 const ORIGINS_MAX: usize = 10;
 
@@ -143,7 +146,11 @@ pub async fn unpin(client: &Client, cid: &Cid, limit: Duration) -> Result<(), Co
     let removed: Result<IgnoredAny, _> =
         client.call_within(limit, "unpin", "pin/rm", &[("arg", &cid)]).await;
     match removed {
-        Err(ConnectorError::Refused { message, .. }) if message == NOT_PINNED => Ok(()),
+        Err(ConnectorError::Refused { message, .. })
+            if message == NOT_PINNED || message.ends_with(NOT_IN_GOS_PINSET) =>
+        {
+            Ok(())
+        }
         removed => removed.map(|_| ()),
     }
 }

@@ -127,10 +127,11 @@ fn cluster(tree: &Tree, depth: usize, peers_left: &mut usize) -> Block {
 
 /// What a peer has for a daemon.
 fn daemon(peer: &TreePeer, depth: usize, peers_left: &mut usize) -> Option<Block> {
-    match peer.daemon.as_ref()? {
-        Daemon::Cluster { tree } => Some(cluster(tree, depth + 1, peers_left)),
-        other => daemons::draw(other),
+    let daemon = peer.daemon.as_ref()?;
+    if let Daemon::Cluster { tree } = daemon {
+        return Some(cluster(tree, depth + 1, peers_left));
     }
+    daemons::draw(daemon)
 }
 
 /// The box of a cluster.

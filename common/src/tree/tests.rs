@@ -154,19 +154,17 @@ fn the_text_has_a_line_for_each_cluster_and_peer() {
 #[test]
 fn loops_and_strangers_are_said_to_be_such() {
     let round = Tree { is_above: true, ..tree(1, "ma\u{1b}in", Vec::new()) };
-    let mut silent = peer("s", unknown("connection refused"));
+    let mut silent = peer("s", unknown("the peer is silent"));
     silent.is_member = false;
     silent.unsettled = BTreeMap::from([(PinStatus::PinError, 2), (PinStatus::Pinned, 0)]);
-    let peers =
-        vec![peer("", sub(round)), silent, peer("g", Daemon::GoCluster { id: "Q".to_owned() })];
+    let go = peer("g", Daemon::GoCluster { id: "Q".to_owned() });
+    let peers = vec![peer("", sub(round)), silent, go, peer("u", unknown("refused"))];
     let text: Vec<_> = lines(&tree(1, "main", peers)).into_iter().map(|line| line.words).collect();
     assert_eq!(text[2], "cluster ma\u{fffd}in: loop, it stands above already");
     assert_eq!(text[1], "(no name): 5 GiB free");
-    assert_eq!(
-        text[3],
-        "s: silent · 5 GiB free · 2 pin_error · daemon unknown: connection refused"
-    );
+    assert_eq!(text[3], "s: silent · 5 GiB free · 2 pin_error");
     assert!(text[4].contains("no more than accepted"), "{}", text[4]);
+    assert_eq!(text[5], "u: 5 GiB free · daemon unknown: refused");
 }
 
 #[test]

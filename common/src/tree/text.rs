@@ -86,7 +86,9 @@ impl Drawing {
         let state = (!peer.is_member).then(|| "silent".to_owned());
         let pin = peer.pin.as_ref().map(words::peer_pin);
         let failed = pin.as_ref().is_some_and(|(stand, _)| *stand == Stand::Failed);
-        let kind = peer.daemon.as_ref().and_then(words::daemon);
+        // Of a silent peer nothing else is to be expected.
+        let told = |daemon: &&Daemon| peer.is_member || !matches!(daemon, Daemon::Unknown { .. });
+        let kind = peer.daemon.as_ref().filter(told).and_then(words::daemon);
         let figures = words::peer_figures(peer);
         let rest = joined([state, pin.map(|(_, words)| words), Some(figures), kind]);
         let name = words::name(&peer.name);

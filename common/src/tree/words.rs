@@ -80,7 +80,8 @@ pub(super) fn cluster_pin(tree: &Tree, pin: &ClusterPin) -> (Stand, String) {
     if !pin.is_recorded {
         return (Stand::Nothing, "not pinned".to_owned());
     }
-    let has_failed = |peer: &TreePeer| peer.pin.as_ref().is_some_and(|pin| is_error(pin.status));
+    let has_failed =
+        |peer: &TreePeer| peer.pin.as_ref().is_some_and(|pin| peer_pin(pin).0 == Stand::Failed);
     let (stand, word) = match pin.held >= pin.needed && pin.held > 0 {
         true => (Stand::Held, "pinned"),
         false if tree.peers.iter().any(has_failed) => (Stand::Failed, "error"),
@@ -98,15 +99,20 @@ pub(super) fn cluster_pin(tree: &Tree, pin: &ClusterPin) -> (Stand, String) {
 
 /// How the pin stands at a peer.
 pub(super) fn peer_pin(pin: &PeerPinState) -> (Stand, String) {
-    if is_error(pin.status) {
-        let why = if pin.error.is_empty() { pin.status.as_str() } else { &pin.error };
-        return (Stand::Failed, format!("error: {}", said(why)));
-    }
     let stand = match pin.status {
         PinStatus::Pinned | PinStatus::Sharded => Stand::Held,
         PinStatus::Unpinned | PinStatus::Remote => Stand::Nothing,
-        _ => Stand::Coming,
+        PinStatus::ClusterError | PinStatus::PinError | PinStatus::UnpinError => Stand::Failed,
+        PinStatus::Pinning
+        | PinStatus::Unpinning
+        | PinStatus::PinQueued
+        | PinStatus::UnpinQueued
+        | PinStatus::UnexpectedlyUnpinned => Stand::Coming,
     };
+    if stand == Stand::Failed {
+        let why = if pin.error.is_empty() { pin.status.as_str() } else { &pin.error };
+        return (stand, format!("error: {}", said(why)));
+    }
     let mut words = pin.status.as_str().replace('_', " ");
     if let Some(progress) = pin.progress.filter(|progress| progress.nodes > 0) {
         words += &format!(" {}", count(progress.nodes, "node"));
@@ -118,10 +124,6 @@ pub(super) fn peer_pin(pin: &PeerPinState) -> (Stand, String) {
         words += &format!(" after: {}", said(&pin.error));
     }
     (stand, words)
-}
-
-fn is_error(status: PinStatus) -> bool {
-    matches!(status, PinStatus::ClusterError | PinStatus::PinError | PinStatus::UnpinError)
 }
 
 /// A daemon that is no cluster of ours.

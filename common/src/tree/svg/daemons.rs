@@ -3,13 +3,13 @@
 use super::shapes::{Picture, fitting};
 use super::{Block, Daemon, Tree, words};
 
-const WIDTH: i32 = 200;
+const WIDTH: i32 = 210;
 /// For one line, in pixels.
 const LOW: i32 = 28;
 /// For two lines.
 const HIGH: i32 = 44;
 /// Last letters of an id, enough to tell Kubos apart.
-const SHORT_ID: usize = 8;
+const SHORT_ID: usize = 6;
 
 /// Draws a daemon; nothing for a cluster of ours.
 pub(super) fn draw(daemon: &Daemon) -> Option<Block> {
@@ -19,7 +19,7 @@ pub(super) fn draw(daemon: &Daemon) -> Option<Block> {
         Daemon::GoCluster { id } => (
             "go",
             format!("Go ipfs-cluster, Kubo {}", short(id)),
-            "pinned is no more than accepted".to_owned(),
+            "accepted counts as pinned".to_owned(),
         ),
         Daemon::Untold { id } => {
             ("untold", "Kubo or a cluster".to_owned(), format!("{}, not told by Go", short(id)))
@@ -42,8 +42,8 @@ fn chip(class: &str, whole: &str, first: &str, second: &str) -> Block {
     let mut picture = Picture::new();
     picture.open(whole);
     picture.rect(&format!("chip {class}"), (0, 0), (WIDTH, height));
-    picture.text("", (12, 18), &fitting(first, 27));
-    picture.text("faint", (12, 35), &fitting(second, 27));
+    picture.text("", (12, 18), &fitting(first, 29));
+    picture.text("faint", (12, 35), &fitting(second, 29));
     picture.close();
     Block { drawn: picture.end(), width: WIDTH, height, port: height / 2, loops: Vec::new() }
 }
