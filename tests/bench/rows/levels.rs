@@ -48,7 +48,13 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<Vec<Figure>, BenchError> {
         Side::OneLevel => levels[1].proxyd.1.number(),
         Side::TwoLevels => levels[2].proxyd.1.number(),
         Side::Kubo => kubo.port(),
-        _ => levels[0].proxyd.1.number(),
+        Side::Ours
+        | Side::OursAccepted
+        | Side::Upstream
+        | Side::Go
+        | Side::Haproxy
+        | Side::HaproxyTuned
+        | Side::Nginx => levels[0].proxyd.1.number(),
     };
     let mut content = Random::from_clock();
     let (pins, bytes) = (run.sizes.pins_in_turn, run.sizes.file_bytes);
