@@ -53,9 +53,9 @@ pub(crate) fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result
 
 fn introduce(all: &Composite, screen: &Screen) {
     for (sub, peer) in all.subs.iter().zip(&all.main) {
-        let proxy = peer.port();
+        let proxy = peer.api();
         screen.say(format_args!(
-            "  main-{:<7} proxyd /ip4/127.0.0.1/tcp/{proxy}, before the proxyd of {}:",
+            "  main-{:<7} proxyd {proxy}, before the proxyd of {}:",
             sub.name, sub.name
         ));
         for (number, peer) in (1..).zip(&sub.peers) {

@@ -1,6 +1,15 @@
-//! Two clusters on one machine, side by side.
+//! Two clusters on one machine, side by side, and one upon the other.
 
 use super::stage::{self, ipfs};
+
+/// The walk-through, as its readers have it.
+const README: &str = include_str!("../../README.md");
+
+/// Commands that are between the marks of a test in the README.
+fn commands_of_the_walk_through() -> &'static str {
+    let from = README.split_once("<!-- instances: run by a test -->\n```\n").unwrap().1;
+    from.split_once("```\n<!-- /instances -->").unwrap().0
+}
 
 #[test]
 #[ignore = "boots machines: run by .ci/run"]
@@ -37,4 +46,33 @@ fn an_instance_has_state_sockets_and_pins_of_its_own() {
              --unix-socket /run/proxyd-sub/api.sock http://x/api/v0/version")
         .unwrap();
     assert!(machine.ok(&["clusterdctl", "-i", "sub", "pin", "ls"]).unwrap().contains(&cid));
+}
+
+#[test]
+#[ignore = "boots machines: run by .ci/run"]
+fn a_main_cluster_pins_through_an_instance_in_place_of_a_kubo() {
+    let machine = stage::with_kubo("upon-another").unwrap();
+    stage::install(&machine).unwrap();
+    let said = machine.sh(&format!("set -e\n{}", commands_of_the_walk_through())).unwrap();
+    assert!(said.contains("cluster berlin: ok") && said.contains(" · Kubo "), "{said}");
+    let kubo = |cid: &str| {
+        let words = ["ipfs", "--api", "/ip4/127.0.0.1/tcp/5001", "pin", "ls", cid];
+        machine.ok(&words).is_ok_and(|said| said.contains("recursive"))
+    };
+    machine.write("/srv/file", "through two clusters").unwrap();
+    let cid = ipfs(&machine, &["add", "--quieter", "/srv/file"]).unwrap();
+    assert!(kubo(&cid));
+    // Its levels: main, its peer, berlin, its peer with the Kubo.
+    let tree = machine.ok(&["clusterdctl", "-i", "main", "tree", &cid]).unwrap();
+    let levels: Vec<&str> = tree.lines().collect();
+    assert!(levels.len() == 4 && tree.matches("pinned").count() == 4, "{tree}");
+    assert!(levels[0].starts_with("cluster main: ok") && levels[2].contains("cluster berlin: ok"));
+    // As after a boot: nothing is there until the sockets make it.
+    machine
+        .sh("systemctl stop 'clusterd*@*' 'proxyd*@*'; rm -rf /run/proxyd-*\n\
+             systemctl start clusterd@main proxyd@main")
+        .unwrap();
+    stage::wait_for_answer(&machine, "/api/v0/id").unwrap();
+    ipfs(&machine, &["pin", "rm", &cid]).unwrap();
+    assert!(!kubo(&cid));
 }
