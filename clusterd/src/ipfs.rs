@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod client;
 pub mod error;
 pub mod form;
+mod http;
 mod lines;
 pub mod pin;
 pub mod repo;

@@ -1,6 +1,5 @@
 //! HTTP towards Kubo: calls over TCP or a Unix socket, kept alive, each with a deadline.
 
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -8,9 +7,6 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, SERVER};
 use hyper::{Request, Response, StatusCode};
-use hyper_util::client::legacy::{self, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyperlocal::UnixConnector;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,19 +15,11 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::error::ConnectorError;
 use super::form::{Body, Form};
+use super::http::{Http, innermost};
 use super::lines::Lines;
 
 /// Longest answer that is read as one value, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
-
-/// Time for a connection to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Connections kept open between calls; as many as operations run at a time by default, doubled.
-const IDLE_CONNECTIONS_MAX: usize = 32;
-
-/// How long an unused connection is kept.
-const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Everything but letters, digits and `-._~` is encoded in a query.
 const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -44,12 +32,6 @@ pub struct Client {
     authority: String,
     authorization: Option<HeaderValue>,
     call_timeout: Duration,
-}
-
-#[derive(Clone)]
-enum Http {
-    Tcp(legacy::Client<HttpConnector, Body>),
-    Unix(legacy::Client<UnixConnector, Body>),
 }
 
 /// What a daemon says to a command that only some have.
@@ -79,11 +61,7 @@ impl Client {
         authorization: Option<HeaderValue>,
         call_timeout: Duration,
     ) -> Self {
-        let (http, authority) = match address {
-            Address::Ip(ip, port) => (tcp(), std::net::SocketAddr::new(*ip, *port).to_string()),
-            Address::Name(name, port) => (tcp(), format!("{name}:{port}")),
-            Address::Unix(path) => (Http::Unix(builder().build(UnixConnector)), hex(path)),
-        };
+        let (http, authority) = Http::to(address);
         Self { http, address: address.to_string(), authority, authorization, call_timeout }
     }
 
@@ -206,10 +184,7 @@ impl Client {
         let request = self.request(command, query, form).map_err(|error| {
             ConnectorError::Unintelligible { attempt, reason: error.to_string() }
         })?;
-        let answer = match &self.http {
-            Http::Tcp(http) => http.request(request).await,
-            Http::Unix(http) => http.request(request).await,
-        };
+        let answer = self.http.request(request).await;
         answer.map_err(|error| self.lost(attempt, &error))
     }
 
@@ -289,35 +264,4 @@ impl Client {
             reason: innermost(error),
         }
     }
-}
-
-/// The last cause's words: "connection refused" says more than "client error".
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
-}
-
-fn builder() -> legacy::Builder {
-    let mut builder = legacy::Client::builder(TokioExecutor::new());
-    builder
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .pool_idle_timeout(IDLE_FOR)
-        .pool_timer(TokioTimer::new());
-    builder
-}
-
-fn tcp() -> Http {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    connector.set_nodelay(true);
-    Http::Tcp(builder().build(connector))
-}
-
-/// The connector of Unix sockets reads the path out of the authority, in hex, before a port.
-fn hex(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    format!("{}:0", data_encoding::HEXLOWER.encode(path.as_os_str().as_bytes()))
 }

@@ -5,8 +5,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
-use super::client::innermost;
 use super::error::ConnectorError;
+use super::http::innermost;
 
 /// Longest line that is read, in bytes: a pin with a long name is far below it.
 const LINE_BYTES_MAX: usize = 1 << 20;

@@ -97,8 +97,8 @@ fn daemon(told: Option<&TreePeer>, own: Option<&Kubo>) -> Markup {
         Some(Daemon::Kubo { .. }) => html! { span.good { "Kubo" } },
         Some(Daemon::Cluster { tree }) => {
             let health = Health::of(tree);
-            let is_well = health == Health::Ok;
-            html! { "cluster " (text(&tree.name)) ": " span.good[is_well].bad[!is_well] { (health.as_str()) } }
+            let class = if health == Health::Ok { "good" } else { "bad" };
+            html! { "cluster " (text(&tree.name)) ": " span class=(class) { (health.as_str()) } }
         }
         Some(Daemon::GoCluster { .. }) => html! { span.good { "cluster" } " of Go" },
         Some(Daemon::Untold { .. }) => html! { span.good { "answers" } },
