@@ -44,6 +44,7 @@ mod composite {
     mod go_sub;
     mod pins;
     mod place;
+    mod rings;
     mod truth;
 }
 

@@ -8,6 +8,7 @@ pub mod here;
 pub mod kubo;
 mod listing;
 pub mod others;
+mod page;
 pub mod prometheus;
 mod proxy;
 mod refusal;

@@ -52,8 +52,8 @@ pub struct Config {
     pub tags: BTreeMap<String, String>,
     /// How pins are brought to Kubo.
     pub tracker: Tracker,
-    /// Where the status page listens; not served by this version.
-    pub status_listen: Option<Multiaddr>,
+    /// Where the status page is served besides the control socket: an address of loopback.
+    pub status_listen: Option<SocketAddr>,
     /// Where figures for Prometheus are served besides the control socket.
     pub metrics_listen: Option<SocketAddr>,
     /// The log.

@@ -44,9 +44,11 @@ pub enum DaemonError {
     /// The network of peers.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// The port of metrics.
-    #[error("cannot serve metrics on {address}: {source}; change listen in [metrics]")]
-    Metrics {
+    /// The port of metrics, or that of the status page.
+    #[error("cannot listen on {address}: {source}; change listen in [{table}]")]
+    Listen {
+        /// The table of the settings.
+        table: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why not.
@@ -80,7 +82,7 @@ impl DaemonError {
                 StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Damaged { .. },
             )
             | Self::Socket(_)
-            | Self::Metrics { .. }
+            | Self::Listen { .. }
             | Self::Net(NetError::InUse { .. } | NetError::Peerstore { .. } | NetError::Mdns(_))
             | Self::System { .. } => exit::FAILURE,
         }
@@ -105,7 +107,6 @@ pub async fn run(
     std::fs::create_dir_all(&config.state).map_err(system("make the state directory"))?;
     let secret = identity::load_secret(&config.state)?;
     let identity = identity::load_or_make(&config.state)?;
-    warn_of_unserved(&config);
     // Bound first: whoever calls from now on waits instead of failing.
     let proxy = inherited.socket("proxy", &config.sockets.proxy)?;
     let (stop, stopping) = watch::channel(false);
@@ -121,9 +122,12 @@ pub async fn run(
         own.extend(serve(socket, scope, &room, &stopping, &mut serving)?);
     }
     if let Some(address) = config.metrics_listen {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| DaemonError::Metrics { address, source })?;
+        let listener = listen("metrics", address).await?;
         serving.spawn(server::serve_metrics(listener, Arc::clone(&room), stopping.clone()));
+    }
+    if let Some(address) = config.status_listen {
+        let listener = listen("status", address).await?;
+        serving.spawn(server::serve_page(listener, Arc::clone(&room), stopping.clone()));
     }
     tracing::info!(peer = %identity.peer, "ready");
     lifecycle::ready("ready");
@@ -153,11 +157,9 @@ pub async fn run(
     Ok(())
 }
 
-/// Settings that a later version serves are read already; that they do nothing must not be a secret.
-fn warn_of_unserved(config: &Config) {
-    if let Some(listen) = &config.status_listen {
-        tracing::warn!(address = %listen, "this version does not listen there");
-    }
+async fn listen(table: &'static str, address: SocketAddr) -> Result<TcpListener, DaemonError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| DaemonError::Listen { table, address, source })
 }
 
 fn serve(

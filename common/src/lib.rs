@@ -19,7 +19,9 @@ pub mod log;
 #[cfg(feature = "io")]
 pub mod messages;
 pub mod pin;
+pub mod printable;
 #[cfg(feature = "io")]
 pub mod shipped;
 pub mod status;
+pub mod tree;
 pub mod units;

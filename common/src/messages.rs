@@ -25,10 +25,12 @@ pub const NO_SPACE: &str = "no-space";
 pub const RING: &str = "cluster-ring";
 /// The IPFS daemon is the proxy of a Go ipfs-cluster.
 pub const GO_BELOW: &str = "go-cluster-below";
+/// Proxyds stand in a ring, each with the next for its Kubo.
+pub const PROXY_RING: &str = "proxyd-ring";
 
 /// The name of each such event and its id, 128 bits in hexadecimal digits. An id never changes its meaning.
 /// Source: systemd.journal-fields(7), `MESSAGE_ID`.
-pub const IDS: [(&str, &str); 11] = [
+pub const IDS: [(&str, &str); 12] = [
     (CANNOT_START, "6513270e269e0d37f2a74de452e6b438"),
     (UNSTORABLE, "d23f0824128b2f330c5c7fd0a6a3a450"),
     (UNTIDY, "9531985d5d9dc9f81818e811892f902b"),
@@ -40,6 +42,7 @@ pub const IDS: [(&str, &str); 11] = [
     (NO_SPACE, "5c0e4b1f7d2a4f0f9a6ad5b8c3e17f42"),
     (RING, "af32b319b80f8f062c1b2ebf9fee6521"),
     (GO_BELOW, "12f8f550c960c1b6eea9b31049cfacb2"),
+    (PROXY_RING, "5d2f5c5b4683a2b091daf7e9594cbbc8"),
 ];
 
 /// Whether an event of this name has an id.

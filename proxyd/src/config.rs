@@ -19,6 +19,9 @@ pub const DEFAULT_FILE: &str = "/etc/proxyd/proxyd.toml";
 /// More threads than this help nobody: one moves gigabytes a second.
 const THREADS_MAX: u16 = 64;
 
+/// What to do where Kubo's address is proxyd's own.
+pub const NOT_OWN: &str = "give the API address of the Kubo beside it, which is /ip4/127.0.0.1/tcp/5001 by default, or of another proxyd";
+
 /// The checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -133,8 +136,9 @@ struct RawLog {
 
 fn check(raw: Raw, faults: &mut Faults) -> Option<Config> {
     let default = Config::default();
-    let listen = raw.listen.map(|all| all.iter().filter_map(|a| address(a, faults)).collect());
-    let ipfs = raw.ipfs.and_then(|text| address(&text, faults));
+    let listen: Option<Vec<Address>> =
+        raw.listen.map(|all| all.iter().filter_map(|a| address(a, faults)).collect());
+    let ipfs = raw.ipfs.and_then(|text| ipfs(&text, listen.as_deref(), faults));
     let extract_headers_extra =
         raw.extract_headers_extra.iter().filter_map(|name| header_name(name, faults)).collect();
     Some(Config {
@@ -161,6 +165,20 @@ fn address(text: &Spanned<String>, faults: &mut Faults) -> Option<Address> {
         faults.add(text.span(), words, address::FORMS);
     }
     parsed
+}
+
+/// Kubo's address, which must not be one of those in the file where proxyd itself listens. Listeners that
+/// are handed over are not known yet.
+fn ipfs(
+    text: &Spanned<String>,
+    listen: Option<&[Address]>,
+    faults: &mut Faults,
+) -> Option<Address> {
+    let parsed = address(text, faults)?;
+    if listen.unwrap_or_default().iter().any(|own| parsed.leads_to(own)) {
+        faults.add(text.span(), "proxyd itself listens at this address", NOT_OWN);
+    }
+    Some(parsed)
 }
 
 fn header_name(name: &Spanned<String>, faults: &mut Faults) -> Option<String> {
@@ -249,6 +267,15 @@ mod tests {
         for part in ["toml:1:11", "toml:2:8", "toml:3:11", "both cert and key", "/ip4/ADDRESS"] {
             assert!(report.contains(part), "{part} is not in:\n{report}");
         }
+    }
+
+    #[test]
+    fn an_own_address_is_no_kubo() {
+        let own = "listen = [\"/ip4/0.0.0.0/tcp/9\"]\nipfs = \"/ip4/127.0.0.1/tcp/9\"\n";
+        let report = parse(own).unwrap_err().to_string();
+        assert!(report.contains("toml:2:8") && report.contains("listens at this"), "{report}");
+        // Another proxyd on the usual port, while the socket unit says where this one listens.
+        assert!(parse("ipfs = \"/ip4/127.0.0.1/tcp/9095\"\n").is_ok());
     }
 
     #[test]

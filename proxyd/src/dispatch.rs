@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::exchange::Exchange;
 use crate::guard::Passage;
-use crate::{intercept, relay};
+use crate::{intercept, relay, reply, ring};
 
 /// Answers one request, in whichever way.
 pub async fn serve(exchange: &mut Exchange) {
     let worker = Arc::clone(&exchange.worker);
+    if ring::is_asked(&exchange.head) && exchange.door.stranger.is_none() {
+        return Box::pin(ring::answer(exchange)).await;
+    }
     let guard = &worker.context.guard;
     let mut edits = match guard.passage(&exchange.head, exchange.door, &worker.upstream).await {
         Passage::Open(edits) => edits,
@@ -19,7 +22,15 @@ pub async fn serve(exchange: &mut Exchange) {
             return;
         }
     };
-    match intercept::find(&exchange.head) {
+    let found = intercept::find(&exchange.head);
+    if let Some(words) = intercept::looped(found.as_ref(), &worker.context.ring) {
+        let sent = reply::unavailable(exchange, intercept::LOOP_DETECTED, &words).await;
+        if sent.is_err() {
+            exchange.reply.abort();
+        }
+        return;
+    }
+    match found {
         // Boxed, as passing on is the common way and needs less room.
         Some(found) => {
             edits.target = intercept::settled_target(&found, &exchange.head);

@@ -36,8 +36,8 @@ const OF_THE_HOP: [&str; 8] = [
 /// Kubo sets these itself on each command's answer, over what its configuration says.
 const EXPOSED: &[u8] = b"X-Stream-Output, X-Chunked-Output, X-Content-Length";
 
-/// What Kubo adds to answers for one kind of caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What Kubo adds to answers for one kind of caller; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KuboHeaders {
     /// Set by Kubo's CORS library on every answer: `Vary` and what allows the origin.
     cors: Vec<(String, Vec<u8>)>,

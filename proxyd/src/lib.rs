@@ -17,6 +17,7 @@ pub mod intercept;
 pub mod relay;
 pub mod reload;
 pub mod reply;
+pub mod ring;
 pub mod run;
 pub mod server;
 pub mod stream;

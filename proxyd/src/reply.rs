@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::kubo::value::{Encoding, Record, Value, field};
 
 use crate::exchange::Exchange;
+use crate::h1::head::RequestHead;
 use crate::h1::reply::Line;
 use crate::headers::KuboHeaders;
 
@@ -109,6 +110,23 @@ impl<'a> Answer<'a> {
         self.fail_as(500, message).await
     }
 
+    /// As [`Self::fail`], for streams whose clean end means success to a peer of Go ipfs-cluster, which
+    /// does not look at trailers: once the head is out the body is broken off towards it.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub async fn fail_unmistakably(self, message: &str) -> io::Result<()> {
+        if self.begun && ignores_trailers(&self.exchange.head) {
+            tracing::debug!(
+                request_id = %self.exchange.id, error = message,
+                "broken off towards a client that does not look at trailers"
+            );
+            self.exchange.reply.abort();
+            return Ok(());
+        }
+        self.fail(message).await
+    }
+
     /// As [`Self::fail`], with another status for the error answer.
     ///
     /// # Errors
@@ -123,6 +141,14 @@ impl<'a> Answer<'a> {
         self.exchange.start(status, &self.headers.for_command(&own));
         self.exchange.reply.last(&error_body(self.encoding, message), &[]).await
     }
+}
+
+/// Whether a client may take any clean end for success. A peer of Go ipfs-cluster 1.1.6 does; it is
+/// known by the agent of Go's plain HTTP client alone. That client never sends `TE`, so one that does
+/// has been taught of trailers; Kubo's own programs have agents of their own.
+fn ignores_trailers(head: &RequestHead) -> bool {
+    let agent = head.header("User-Agent").unwrap_or_default();
+    agent.starts_with(b"Go-http-client/") && head.header("TE").is_none()
 }
 
 /// An error as Kubo encodes it.

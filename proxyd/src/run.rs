@@ -13,12 +13,13 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{Config, Wait};
+use crate::config::{Config, NOT_OWN, Wait};
 use crate::confine::confine;
 use crate::guard::credential::{self, CredentialError};
 use crate::guard::users::UsersError;
 use crate::intercept::Context;
 use crate::reload::Reload;
+use crate::ring;
 use crate::server::{self, House, ListenError, Worker};
 use crate::tls::{Tls, TlsError};
 use crate::upstream::address::Address;
@@ -55,6 +56,8 @@ enum RunError {
         "no address to listen on; set `listen` in proxyd.toml, or start proxyd by its socket unit"
     )]
     NoListener,
+    #[error("`ipfs` in proxyd.toml is {0}, where proxyd itself listens; {NOT_OWN}")]
+    OwnAddress(Address),
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }
@@ -66,7 +69,8 @@ impl RunError {
             | Self::Tls(_)
             | Self::Credential(_)
             | Self::Users(_)
-            | Self::NoListener => exit::CONFIG,
+            | Self::NoListener
+            | Self::OwnAddress(_) => exit::CONFIG,
             Self::Activation(_) | Self::Listen(_) | Self::Start(_) => exit::FAILURE,
         }
     }
@@ -131,14 +135,16 @@ fn serve(mut config: Config, mut reload: Reload) -> Result<(), RunError> {
     let tls = load_tls(&config)?;
     config.unix_users.check()?;
     reload.renews(tls.clone());
+    let authorizations = credential::load()?;
+    // First of all, before other descriptors take these numbers.
+    let listeners = listeners(activation::take()?, &config)?;
     let context = Context::new(
         &config.cluster,
         config.wait == Wait::Accepted,
         config.extract_headers_extra.clone(),
-        credential::load()?,
+        authorizations,
+        own_addresses(&listeners, &config)?,
     );
-    // First of all, before other descriptors take these numbers.
-    let listeners = listeners(activation::take()?, &config)?;
     fit_to_descriptors(&mut config);
     // Before there are threads: they inherit it.
     if let Err(error) = confine(matches!(config.ipfs, Address::Name { .. })) {
@@ -163,6 +169,8 @@ fn serve(mut config: Config, mut reload: Reload) -> Result<(), RunError> {
     }
     let worker = Worker::new(Arc::clone(&config), Arc::clone(&house), context);
     let listening = announce(&listeners, &config);
+    // One thread looks for all; it ends with the runtime.
+    runtime.spawn(ring::watch(Arc::clone(&worker)));
     runtime.block_on(async {
         let stop = async {
             wait_for_stop(&mut signals, &mut reload, &listening).await;
@@ -236,6 +244,15 @@ fn listeners(handed: Vec<Handed>, config: &Config) -> Result<Vec<Listener>, RunE
         );
     }
     Ok(listeners)
+}
+
+/// Where clients are awaited; Kubo must be elsewhere.
+fn own_addresses(listeners: &[Listener], config: &Config) -> Result<Vec<Address>, RunError> {
+    let own: Vec<Address> = listeners.iter().filter_map(server::address_of).collect();
+    match own.iter().any(|own| config.ipfs.leads_to(own)) {
+        true => Err(RunError::OwnAddress(config.ipfs.clone())),
+        false => Ok(own),
+    }
 }
 
 /// Gives the line that `systemctl status` shows.

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod composite;
 mod interrupt;
+mod levels;
 mod screen;
 mod tour;
 
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// Directory for all files, kept afterwards; without this option a temporary one.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// A main cluster of three peers over three sub-clusters of two peers, with six Kubos.
+    #[arg(long)]
+    composite: bool,
     /// End after the tour.
     #[arg(long)]
     once: bool,
@@ -39,7 +44,8 @@ fn main() -> ExitCode {
         Ok(interrupt) => interrupt,
         Err(error) => return Screen.fail(&error),
     };
-    match tour::run(&args, &interrupt, &Screen) {
+    let run = if args.composite { levels::run } else { tour::run };
+    match run(&args, &interrupt, &Screen) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Screen.fail(&error),
     }

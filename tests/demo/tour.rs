@@ -10,6 +10,7 @@ use harness::ipfs::Ipfs;
 use harness::peers;
 use harness::ports::Port;
 use harness::stack::{Stack, StackSetup, temporary_directory};
+use tempfile::TempDir;
 
 use crate::Args;
 use crate::interrupt::Interrupt;
@@ -23,50 +24,77 @@ const SOCKET_PATH_MAX: usize = 107;
 /// # Errors
 /// When a tool is missing, the port is taken, or any step fails.
 pub(crate) fn run(args: &Args, interrupt: &Interrupt, screen: &Screen) -> Result<(), HarnessError> {
-    let port = free_port(args.port)?;
-    // Held to the end; removed then.
-    let mut temporary = None;
-    let directory = match &args.dir {
-        Some(chosen) => made(chosen)?,
-        None => {
-            let made = temporary.insert(temporary_directory()?).path();
-            interrupt.removes(made);
-            made.to_owned()
-        }
-    };
+    let port = free_port(args)?;
+    let place = Place::of(args, interrupt, Path::new(""))?;
+    let directory = &place.directory;
     let kubo = peers::kubo()?;
     build::build_all()?;
     screen.say(format_args!("Starting Kubo, clusterd and proxyd in {} …", directory.display()));
     let setup = StackSetup { sockets: Sockets::Own, ..StackSetup::default() };
-    let stack = Stack::start_in(&directory, port, &setup)?;
+    let stack = Stack::start_in(directory, port, &setup)?;
     introduce(&stack, &kubo, screen);
     show(&stack, screen)?;
     if args.once {
         screen.say("\nAll of it worked.");
         return end(stack);
     }
-    suggest(&stack, &kubo, args.dir.is_some(), screen)?;
+    suggest(&stack, &kubo, &place.last_words(args), screen)?;
     interrupt.wait();
     screen.say("\nEnding proxyd, clusterd and Kubo …");
     end(stack)
 }
 
-fn free_port(number: u16) -> Result<Port, HarnessError> {
-    Port::chosen(number).map_err(|reason| HarnessError::Missing {
+/// Where all files are.
+pub(crate) struct Place {
+    pub(crate) directory: PathBuf,
+    /// Removed with it.
+    _temporary: Option<TempDir>,
+}
+
+impl Place {
+    /// The directory that was chosen, or a temporary one; `deepest` leads to the directory of a peer in it.
+    pub(crate) fn of(
+        args: &Args,
+        interrupt: &Interrupt,
+        deepest: &Path,
+    ) -> Result<Self, HarnessError> {
+        let Some(chosen) = &args.dir else {
+            let made = temporary_directory()?;
+            interrupt.removes(made.path());
+            return Ok(Self { directory: made.path().to_owned(), _temporary: Some(made) });
+        };
+        Ok(Self { directory: made(chosen, deepest)?, _temporary: None })
+    }
+
+    /// Where to look, and how it ends.
+    pub(crate) fn last_words(&self, args: &Args) -> String {
+        let kept = args.dir.is_some();
+        format!(
+            "Logs are in {}.\nCtrl-C ends it{}.",
+            self.directory.display(),
+            if kept { "; the directory stays" } else { " and removes the directory" }
+        )
+    }
+}
+
+/// The port that was chosen.
+pub(crate) fn free_port(args: &Args) -> Result<Port, HarnessError> {
+    Port::chosen(args.port).map_err(|reason| HarnessError::Missing {
         what: reason.to_string(),
         fix: format!(
             "end the program that has it (another demo, a proxyd, an ipfs-cluster?), or choose \
-             another port: cargo demo -- --port {}",
-            number.saturating_add(100).max(1024)
+             another port: cargo demo --{} --port {}",
+            if args.composite { " --composite" } else { "" },
+            args.port.saturating_add(100).max(1024)
         ),
     })
 }
 
-fn made(chosen: &Path) -> Result<PathBuf, HarnessError> {
+fn made(chosen: &Path, deepest: &Path) -> Result<PathBuf, HarnessError> {
     let attempt = || format!("make the directory {}", chosen.display());
     fs::create_dir_all(chosen).map_err(HarnessError::io(attempt()))?;
     let directory = chosen.canonicalize().map_err(HarnessError::io(attempt()))?;
-    if control_socket(&directory).as_os_str().len() <= SOCKET_PATH_MAX {
+    if control_socket(&directory.join(deepest)).as_os_str().len() <= SOCKET_PATH_MAX {
         return Ok(directory);
     }
     Err(HarnessError::Unreadable {
@@ -82,19 +110,21 @@ fn introduce(stack: &Stack, kubo: &Path, screen: &Screen) {
     screen.say(format_args!("  proxyd    /ip4/127.0.0.1/tcp/{}", stack.port()));
 }
 
-/// Adds, pins and lists through the proxy, and checks that it came true.
-fn show(stack: &Stack, screen: &Screen) -> Result<(), HarnessError> {
-    let ipfs = stack.ipfs();
+/// Adds one file, pins another, and lists both, through the proxy; their CIDs.
+pub(crate) fn add_pin_and_list(
+    directory: &Path,
+    ipfs: &Ipfs,
+    screen: &Screen,
+) -> Result<[String; 2], HarnessError> {
     let write = |name: &str, text: &str| {
-        fs::write(stack.directory().join(name), text)
-            .map_err(HarnessError::io(format!("write {name}")))
+        fs::write(directory.join(name), text).map_err(HarnessError::io(format!("write {name}")))
     };
     write("hello.txt", "Hello from a cluster that looks like one IPFS node.\n")?;
     write("later.txt", "Added without a pin, and pinned afterwards.\n")?;
-    let hello = type_out(screen, &ipfs, &["add", "-Q", "hello.txt"])?;
-    let later = type_out(screen, &ipfs, &["add", "-Q", "--pin=false", "later.txt"])?;
-    type_out(screen, &ipfs, &["pin", "add", "--name=later", &later])?;
-    let listed = type_out(screen, &ipfs, &["pin", "ls", "--type=recursive", "--names"])?;
+    let hello = type_out(screen, ipfs, &["add", "-Q", "hello.txt"])?;
+    let later = type_out(screen, ipfs, &["add", "-Q", "--pin=false", "later.txt"])?;
+    type_out(screen, ipfs, &["pin", "add", "--name=later", &later])?;
+    let listed = type_out(screen, ipfs, &["pin", "ls", "--type=recursive", "--names"])?;
     for cid in [&hello, &later] {
         if !listed.contains(cid.as_str()) {
             return Err(HarnessError::Unreadable {
@@ -103,6 +133,13 @@ fn show(stack: &Stack, screen: &Screen) -> Result<(), HarnessError> {
             });
         }
     }
+    Ok([hello, later])
+}
+
+/// Adds, pins and lists through the proxy, and checks that it came true.
+fn show(stack: &Stack, screen: &Screen) -> Result<(), HarnessError> {
+    let ipfs = stack.ipfs();
+    let [hello, _] = add_pin_and_list(stack.directory(), &ipfs, screen)?;
     type_out(screen, &ipfs, &["cat", &hello])?;
     type_out(screen, &ipfs, &["repo", "stat", "--human"])?;
     screen.typed(format_args!("{} status", clusterdctl(stack)));
@@ -131,14 +168,20 @@ fn clusterdctl(stack: &Stack) -> String {
     format!("clusterdctl --socket {}", control_socket(stack.directory()).display())
 }
 
-fn suggest(stack: &Stack, kubo: &Path, kept: bool, screen: &Screen) -> Result<(), HarnessError> {
+/// What `PATH` needs, for both Kubo and clusterdctl to be found.
+pub(crate) fn path_of(kubo: &Path) -> Result<String, HarnessError> {
     let own = build::find("clusterdctl")?;
-    let places: Vec<String> = [kubo, own.as_path()]
-        .into_iter()
-        .filter_map(Path::parent)
-        .filter(|place| !place.as_os_str().is_empty())
-        .map(|place| place.display().to_string())
-        .collect();
+    let places = [kubo, own.as_path()].into_iter().filter_map(Path::parent);
+    let places = places.filter(|place| !place.as_os_str().is_empty());
+    Ok(places.map(|place| place.display().to_string()).collect::<Vec<_>>().join(":"))
+}
+
+fn suggest(
+    stack: &Stack,
+    kubo: &Path,
+    last_words: &str,
+    screen: &Screen,
+) -> Result<(), HarnessError> {
     let api = format!("ipfs --api /ip4/127.0.0.1/tcp/{}", stack.port());
     let control = clusterdctl(stack);
     screen.say(format_args!(
@@ -150,12 +193,9 @@ fn suggest(stack: &Stack, kubo: &Path, kept: bool, screen: &Screen) -> Result<()
          curl -X POST 'http://127.0.0.1:{}/api/v0/pin/ls?stream=true'\n  \
          {control} status --watch\n  \
          {control} --help\n\
-         Logs are in {}.\n\
-         Ctrl-C ends it{}.",
-        places.join(":"),
+         {last_words}",
+        path_of(kubo)?,
         stack.port(),
-        stack.directory().display(),
-        if kept { "; the directory stays" } else { " and removes the directory" },
     ));
     Ok(())
 }

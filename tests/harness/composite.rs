@@ -35,6 +35,7 @@ pub struct Upper {
     pub clusterd: Daemon,
     port: Port,
     swarm: Port,
+    ipfs: String,
     directory: PathBuf,
 }
 
@@ -86,18 +87,58 @@ impl Upper {
         ipfs: &str,
         setup: &StackSetup,
     ) -> Result<Self, HarnessError> {
+        Self::start_at(Port::reserve()?, directory, ipfs, setup)
+    }
+
+    /// The same with the proxy on a port that others may know already.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub fn start_at(
+        port: Port,
+        directory: &Path,
+        ipfs: &str,
+        setup: &StackSetup,
+    ) -> Result<Self, HarnessError> {
         std::fs::create_dir_all(directory).map_err(HarnessError::io("make a peer's directory"))?;
-        let (port, swarm) = (Port::reserve()?, Port::reserve()?);
+        let swarm = Port::reserve()?;
         let peers = PeersSetup { port: swarm.number(), ..setup.peers.clone() };
         let setup = StackSetup { peers, ..setup.clone() };
         let (clusterd, proxyd) = daemons(ipfs, directory, &port, &setup)?;
-        Ok(Self { proxyd, clusterd, port, swarm, directory: directory.to_owned() })
+        let (ipfs, directory) = (ipfs.to_owned(), directory.to_owned());
+        Ok(Self { proxyd, clusterd, port, swarm, ipfs, directory })
+    }
+
+    /// Gives both another IPFS daemon, as an operator does: they are stopped, their settings changed,
+    /// and started again.
+    ///
+    /// # Errors
+    /// When one does not end or start, or its settings cannot be changed.
+    pub fn turn_to(&mut self, ipfs: &str) -> Result<(), HarnessError> {
+        for (daemon, file) in
+            [(&mut self.proxyd, "proxyd.toml"), (&mut self.clusterd, "clusterd.toml")]
+        {
+            daemon.stop()?;
+            let path = self.directory.join(file);
+            let text = std::fs::read_to_string(&path).map_err(HarnessError::io("read settings"))?;
+            std::fs::write(&path, text.replace(&self.ipfs, ipfs))
+                .map_err(HarnessError::io("change settings"))?;
+            daemon.start()?;
+        }
+        self.ipfs = ipfs.to_owned();
+        Ok(())
     }
 
     /// Raw requests to its proxyd.
     #[must_use]
     pub fn client(&self) -> Client {
         Client::tcp(self.port.number())
+    }
+
+    /// The port that its proxyd serves.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
     }
 
     /// The RPC address of its proxyd, for a cluster above.

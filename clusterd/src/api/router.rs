@@ -14,7 +14,7 @@ use common::api::{self, ROUTES, Route, Scope};
 
 use super::reply::Failure;
 use super::room::Room;
-use super::{prometheus, proxy, rest};
+use super::{page, prometheus, proxy, rest};
 
 /// The router of the socket that admits `scope`.
 pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
@@ -29,12 +29,16 @@ pub(super) fn router(room: Arc<Room>, scope: Scope) -> Router {
         };
         router = router.route(route.path, handler);
     }
-    router
+    let router = router
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(map_response(worded))
-        .with_state(room)
+        .with_state(Arc::clone(&room));
+    match scope {
+        Scope::Control => router.merge(page::routes(room)),
+        Scope::Proxy => router,
+    }
 }
 
 /// The router of the port that shows figures: it has one page.

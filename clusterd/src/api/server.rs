@@ -1,4 +1,4 @@
-//! Serves both sockets, and the port of metrics: bounded connections, and an orderly end.
+//! Serves both sockets, the port of metrics and that of the status page: bounded connections, and an orderly end.
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::page;
 use super::room::Room;
 use super::router::{figures, router};
 use super::trailer::{Trailer, Trailing};
@@ -27,6 +28,9 @@ const CONNECTIONS_MAX: usize = 1024;
 
 /// Connections at a time on the port of metrics: some who scrape, and one who looks.
 const METRICS_CONNECTIONS_MAX: usize = 16;
+
+/// Connections at a time on the port of the status page: browsers open several each, and leave them open.
+const PAGE_CONNECTIONS_MAX: usize = 64;
 
 /// A client that does not finish the head of its request in this time is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,6 +55,11 @@ pub async fn serve(
 /// Serves the figures for Prometheus, and nothing else, as [`serve`] does a socket.
 pub async fn serve_metrics(listener: TcpListener, room: Arc<Room>, stop: watch::Receiver<bool>) {
     run(listener, figures(room), METRICS_CONNECTIONS_MAX, stop).await;
+}
+
+/// Serves the status page, and nothing else, as [`serve`] does a socket.
+pub async fn serve_page(listener: TcpListener, room: Arc<Room>, stop: watch::Receiver<bool>) {
+    run(listener, page::port(room), PAGE_CONNECTIONS_MAX, stop).await;
 }
 
 /// Where connections come from.

@@ -130,8 +130,9 @@ impl RawConfig {
         self.allocation.check(&mut config, faults);
         self.tags.check(&mut config, faults);
         self.tracker.check(&mut config.tracker, faults);
-        config.status_listen = optional(self.status.listen, faults);
-        config.metrics_listen = self.metrics.listen.and_then(|raw| port(&raw, faults));
+        config.status_listen = self.status.listen.and_then(|raw| loopback_port(&raw, faults));
+        config.metrics_listen =
+            self.metrics.listen.and_then(|raw| port(&raw, "/ip4/127.0.0.1/tcp/9092", faults));
         config.log = Log { format: self.log.format, level: self.log.level };
         config
     }
@@ -235,8 +236,20 @@ fn parsed<T: FromStr<Err: Display>>(raw: Option<Spanned<String>>, to: &mut T, fa
     }
 }
 
+/// A TCP port that this machine alone can connect to.
+fn loopback_port(raw: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
+    let address = port(raw, "/ip4/127.0.0.1/tcp/9097", faults)?;
+    if address.ip().is_loopback() {
+        return Some(address);
+    }
+    let fault = "the status page is served to this machine alone: it asks nobody who he is";
+    let fix = "use /ip4/127.0.0.1/tcp/9097; from another machine, reach it with ssh -L";
+    faults.add(raw.span(), fault, fix);
+    None
+}
+
 /// A TCP port of this machine.
-fn port(raw: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
+fn port(raw: &Spanned<String>, like: &str, faults: &mut Faults) -> Option<SocketAddr> {
     let address: Multiaddr = one(raw, faults)?;
     let mut parts = address.iter();
     let place = match (parts.next(), parts.next(), parts.next()) {
@@ -245,13 +258,9 @@ fn port(raw: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
         _ => None,
     };
     if place.is_none() {
-        faults.add(raw.span(), "no TCP port of this machine", "use /ip4/127.0.0.1/tcp/9092");
+        faults.add(raw.span(), "no TCP port of this machine", format!("use {like}"));
     }
     place.map(SocketAddr::from)
-}
-
-fn optional(raw: Option<Spanned<String>>, faults: &mut Faults) -> Option<Multiaddr> {
-    raw.and_then(|raw| one(&raw, faults))
 }
 
 fn all<T: FromStr<Err: Display>>(raw: Vec<Spanned<String>>, faults: &mut Faults) -> Vec<T> {

@@ -29,7 +29,7 @@ fn every_key_is_taken() {
          follower = true\nconnections_max = 50\nfetch_timeout = \"10s\"\nmdns = true\ndht = true\n\
          [replication]\nmin = 2\nmax = 3\nrepin = true\nrepin_after = \"1h\"\nrepin_per_minute = 9\n\
          [tracker]\npins_running_max = 4\nretry_after = \"1s\"\nretry_after_max = \"1h\"\naudit_every = \"1d\"\n\
-         [status]\nlisten = \"/ip4/127.0.0.1/tcp/9093\"\n[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/9092\"\n\
+         [status]\nlisten = \"/ip4/127.0.0.1/tcp/9097\"\n[metrics]\nlisten = \"/ip4/127.0.0.1/tcp/9092\"\n\
          [log]\nformat = \"json\"\nlevel = \"debug\"\n",
     )
     .unwrap();
@@ -42,7 +42,7 @@ fn every_key_is_taken() {
     assert_eq!((config.peers.bootstrap.len(), config.peers.announce.len()), (1, 1));
     assert_eq!((config.peers.connections_max, config.peers.fetch_timeout.as_secs()), (50, 10));
     assert!(config.peers.mdns && config.peers.dht && config.peers.follower);
-    assert!(config.status_listen.is_some());
+    assert_eq!(config.status_listen, "127.0.0.1:9097".parse().ok());
     assert_eq!(config.metrics_listen, "127.0.0.1:9092".parse().ok());
 }
 
@@ -54,6 +54,18 @@ fn metrics_are_served_on_a_tcp_port_or_nowhere() {
         assert!(report.contains("no TCP port of this machine"), "{address}:\n{report}");
     }
     assert!(faults("[metrics]\nlisten = \"127.0.0.1:9092\"\n").contains("multiaddr"));
+}
+
+#[test]
+fn the_status_page_is_served_to_this_machine_alone() {
+    assert!(parse("[status]\nlisten = \"/ip6/::1/tcp/9097\"\n").unwrap().status_listen.is_some());
+    for address in ["/ip4/0.0.0.0/tcp/9097", "/ip4/10.0.0.1/tcp/9097", "/ip6/::/tcp/9097"] {
+        let report = faults(&format!("[status]\nlisten = \"{address}\"\n"));
+        assert!(report.contains("to this machine alone"), "{address}:\n{report}");
+        assert!(report.contains("use /ip4/127.0.0.1/tcp/9097; "), "{address}:\n{report}");
+    }
+    let report = faults("[status]\nlisten = \"/ip4/127.0.0.1/udp/9097\"\n");
+    assert!(report.contains("no TCP port of this machine") && report.contains("9097"), "{report}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(super) use super::add_args::AddArgs;
-pub(super) use super::health_args::{GraphArgs, MetricsArgs};
+pub(super) use super::health_args::{GraphArgs, MetricsArgs, TreeArgs};
 pub(super) use super::peer_args::{PeerArgs, PeersCommand, RepinArgs};
 pub(super) use super::pin_args::{PinAddArgs, PinLsArgs, PinRmArgs, PinUpdateArgs};
 pub(super) use super::setup_args::{InviteArgs, JoinArgs, SetupArgs};
@@ -68,6 +68,11 @@ pub(super) enum Command {
     Metrics(MetricsArgs),
     /// Show who is connected to whom: peers, their Kubos, and the lines between them
     Graph(GraphArgs),
+    /// Show the clusters and Kubos below this cluster, and how far a pin is at each level
+    ///
+    /// The IPFS daemon of a peer may be another cluster. With a CID, the exit code is 2 unless this cluster has
+    /// it pinned.
+    Tree(TreeArgs),
     /// Show how far pins are, peer by peer
     ///
     /// With CIDs, the exit code is 2 unless each of them is held by enough peers.

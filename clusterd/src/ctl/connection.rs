@@ -40,6 +40,11 @@ impl Connection {
         self.instance.as_deref()
     }
 
+    /// How long the silence of clusterd is borne.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The client, for calls that have no limit.
     pub(super) fn client(&self) -> &Client {
         &self.client

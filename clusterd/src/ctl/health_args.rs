@@ -1,4 +1,4 @@
-//! The options of `metrics` and `graph`.
+//! The options of `metrics`, `graph` and `tree`.
 
 #[derive(Debug, clap::Args)]
 pub(super) struct MetricsArgs {
@@ -12,6 +12,16 @@ pub(super) struct GraphArgs {
     /// Draw it in the language of Graphviz, as for dot -Tpng
     #[arg(long, conflicts_with = "svg")]
     pub(super) dot: bool,
+    /// Draw it as an SVG picture
+    #[arg(long)]
+    pub(super) svg: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TreeArgs {
+    /// A pin to show at each level
+    #[arg(value_name = "CID", value_parser = super::args::cid)]
+    pub(super) cid: Option<String>,
     /// Draw it as an SVG picture
     #[arg(long)]
     pub(super) svg: bool,

@@ -28,6 +28,7 @@ mod setup;
 mod setup_args;
 mod status;
 mod summary;
+mod tree;
 mod wait;
 mod watch;
 
@@ -97,6 +98,7 @@ async fn dispatch(
         Command::Top => health::top(connection, out).await,
         Command::Metrics(args) => metrics::metrics(connection, &args, out).await,
         Command::Graph(args) => graph::graph(connection, &args, out).await,
+        Command::Tree(args) => tree::tree(connection, &args, out).await,
         Command::Summary => summary::summary(connection, out).await,
         Command::Status(args) => status::status(connection, &args, out).await,
         Command::Recover(args) => status::recover(connection, &args, out).await,

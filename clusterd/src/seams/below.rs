@@ -16,6 +16,8 @@ use crate::ipfs::error::ConnectorError;
 
 /// How often an answer is asked for anew.
 const EVERY: Duration = Duration::from_secs(60);
+/// How soon one is asked for that was not whole: somebody further below did not answer.
+const SOONER: Duration = Duration::from_secs(15);
 /// How soon a daemon that gave none is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long the answer may take: each cluster on the way keeps some of it.
@@ -47,18 +49,20 @@ impl Asker {
             let above = self.cluster.to_string();
             let query = Query { above, cid: None, within_ms, shallow: false };
             let found = self.kubo.below(query).await;
-            let rest = if found.is_ok() { EVERY } else { AGAIN };
-            match found {
+            let rest = match found {
                 Ok(daemon) => {
+                    let rest = if daemon.is_whole() { EVERY } else { SOONER };
                     if !self.take(daemon).await {
                         return;
                     }
+                    rest
                 }
                 Err(error) => {
                     tracing::debug!(%error, "what the ipfs daemon is cannot be said");
                     self.below.send_modify(|below| below.is_asked = true);
+                    AGAIN
                 }
-            }
+            };
             tokio::select! {
                 () = sleep(rest) => {}
                 () = self.inputs.closed() => return,

@@ -8,6 +8,7 @@ mod add;
 mod fake;
 mod health;
 mod invite;
+mod tree;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};

@@ -223,7 +223,8 @@ pub struct RepoStatQuery {
 pub struct RepoStat {
     /// Bytes used, summed.
     pub repo_size: u64,
-    /// Bytes allowed, summed, at most `u64::MAX` (which is Kubo's "unlimited").
+    /// `repo_size` and the bytes of content that can still be added, with as many copies as pins have
+    /// by default; at most `u64::MAX` (which is Kubo's "unlimited"). With a single Kubo what that allows.
     pub storage_max: u64,
     /// Blocks, summed; 0 with `size_only`.
     pub num_objects: u64,

@@ -267,6 +267,20 @@ pub enum Daemon {
     },
 }
 
+impl Daemon {
+    /// Whether everybody below has told what there is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Cluster { tree } => {
+                tree.peers.iter().filter_map(|peer| peer.daemon.as_ref()).all(Self::is_whole)
+            }
+            Self::Kubo { .. } | Self::GoCluster { .. } | Self::Untold { .. } => true,
+            Self::Unknown { .. } => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -210,7 +210,8 @@ impl Output<'_> {
         if self.writer.form == Form::Stream {
             self.flush().await?;
         }
-        self.answer.fail(words).await
+        // What is missing from a listing counts as unpinned at a main cluster.
+        self.answer.fail_unmistakably(words).await
     }
 }
 

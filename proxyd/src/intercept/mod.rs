@@ -32,8 +32,13 @@ use crate::guard::{Guard, Verdict};
 use crate::h1::head::RequestHead;
 use crate::relay::Edits;
 use crate::reply;
+use crate::ring::Ring;
+use crate::upstream::address::Address;
 
 use request::{Fault, Request};
+
+/// The status of what would go round for ever. Source: RFC 5842.
+pub const LOOP_DETECTED: u16 = 508;
 
 /// What all intercepted calls share.
 #[derive(Debug)]
@@ -44,19 +49,24 @@ pub struct Context {
     pub cluster: Cluster,
     /// Whether pins are answered once accepted (the setting `wait = "accepted"`), not once pinned.
     pub accepted: bool,
+    /// What is known of the way behind this proxyd.
+    pub ring: Ring,
 }
 
 impl Context {
-    /// `socket` is clusterd's proxy socket; `extra` the setting `extract_headers_extra`.
+    /// `socket` is clusterd's proxy socket; `extra` the setting `extract_headers_extra`; `listen` where
+    /// this proxyd can be reached.
     #[must_use]
     pub fn new(
         socket: &Path,
         accepted: bool,
         extra: Vec<String>,
         authorizations: Option<Authorizations>,
+        listen: Vec<Address>,
     ) -> Arc<Self> {
         let guard = Guard::new(authorizations, extra);
-        Arc::new(Self { guard, cluster: Cluster::new(socket), accepted })
+        let ring = Ring::new(listen);
+        Arc::new(Self { guard, cluster: Cluster::new(socket), accepted, ring })
     }
 }
 
@@ -199,10 +209,26 @@ pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
     }
 }
 
+/// Why a request cannot be served while proxyds stand in a ring; `None` while they do not, and for what
+/// needs no Kubo: the tree shows how they stand.
+#[must_use]
+pub fn looped(found: Option<&Found>, ring: &Ring) -> Option<Arc<str>> {
+    let words = ring.closed()?;
+    found.is_none_or(|found| found.endpoint != Endpoint::ClusterTree).then_some(words)
+}
+
 /// Answers a command that Kubo never sees.
 async fn answer(found: Found, exchange: &mut Exchange, context: &Context) -> io::Result<()> {
     let command = found.endpoint.command();
-    let headers = match context.guard.admit(exchange).await {
+    // In a ring there is no Kubo to ask.
+    let admitted = match context.ring.closed() {
+        None => context.guard.admit(exchange).await,
+        Some(words) => match context.guard.admit_without_kubo(exchange) {
+            Some(verdict) => Ok(verdict),
+            None => return reply::unavailable(exchange, LOOP_DETECTED, &words).await,
+        },
+    };
+    let headers = match admitted {
         Ok(Verdict::Admitted(headers)) => headers,
         Ok(Verdict::Refused(refusal)) => return refusal.send(exchange).await,
         Err(error) => {

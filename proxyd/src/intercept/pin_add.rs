@@ -14,7 +14,6 @@ use super::Context;
 use super::request::Request;
 use super::request::limit::{DEADLINE_EXCEEDED, Limit, PIN_DEADLINE_EXCEEDED, Stop};
 use crate::cluster::PinWait;
-use crate::h1::head::RequestHead;
 use crate::reply::Answer;
 
 /// Kubo tells the progress this often.
@@ -121,20 +120,11 @@ async fn with_progress(
     }
 }
 
-/// A peer of a Go cluster takes any clean end for success, so towards it the body is broken off.
+/// Says that it is not pinned, also to a peer of a Go cluster.
 async fn fail_late(answer: Answer<'_>, words: &str) -> io::Result<()> {
     // With progress Kubo meets the end of its time before the pin does.
     let words = if words.ends_with(DEADLINE_EXCEEDED) { DEADLINE_EXCEEDED } else { words };
-    if answer.has_begun() && ignores_trailers(&answer.exchange.head) {
-        answer.exchange.reply.abort();
-        return Ok(());
-    }
-    answer.fail(words).await
-}
-
-fn ignores_trailers(head: &RequestHead) -> bool {
-    let agent = head.header("User-Agent").unwrap_or_default();
-    agent.starts_with(b"Go-http-client/") && head.header("TE").is_none()
+    answer.fail_unmistakably(words).await
 }
 
 /// How objects of this answer are written.

@@ -55,9 +55,13 @@ pub(crate) async fn serve(
             Ok(RepoGcEvent::Done) => break,
             Err(Stop::Gone(error)) => return Err(error),
             Err(Stop::Words(words)) if words == DEADLINE_EXCEEDED => {
-                return answer.fail(&words).await;
+                return answer.fail_unmistakably(&words).await;
             }
             Err(Stop::Words(words)) => {
+                if streams_errors {
+                    let object = render(answer.encoding, None, &words, quiet, silent);
+                    answer.emit(&object).await?;
+                }
                 errors.push(words);
                 break;
             }
@@ -71,8 +75,9 @@ pub(crate) async fn serve(
             }
             answer.end(b"").await
         }
+        // Each has had its line, so that a client which does not look here knows as well.
         (false, true) => answer.fail(ERRORS_MET).await,
-        (false, false) => answer.fail(&errors.join("; ")).await,
+        (false, false) => answer.fail_unmistakably(&errors.join("; ")).await,
     }
 }
 

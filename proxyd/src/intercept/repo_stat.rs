@@ -1,4 +1,5 @@
-//! `repo/stat`: the repositories of all connected Kubo daemons, summed.
+//! `repo/stat`: the repositories of all connected Kubo daemons, summed, with the space for content that
+//! is left in them together.
 
 use std::io;
 use std::time::Duration;

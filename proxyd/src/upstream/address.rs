@@ -73,6 +73,22 @@ impl Address {
         })
     }
 
+    /// Whether a connection to this address comes in at `listener`, as far as the two texts tell: a name
+    /// other than `localhost`, or another address of this machine, may lead there as well.
+    #[must_use]
+    pub fn leads_to(&self, listener: &Self) -> bool {
+        let local = |address: &Self| match address {
+            Self::Tcp(address) => (address.ip().is_loopback() || address.ip().is_unspecified())
+                .then(|| address.port()),
+            Self::Name { host, port, .. } => (host == "localhost").then_some(*port),
+            Self::Unix(_) => None,
+        };
+        let on_all = matches!(listener, Self::Tcp(address) if address.ip().is_unspecified());
+        let by_name = [self, listener].iter().any(|it| matches!(it, Self::Name { .. }));
+        self == listener
+            || ((on_all || by_name) && local(self).is_some() && local(self) == local(listener))
+    }
+
     /// The TCP port; `None` for a Unix socket.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
@@ -168,6 +184,31 @@ mod tests {
             assert_eq!(Address::parse(text).map(|a| a.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Address::parse("/ip4/10.0.0.1/tcp/80/http").and_then(|a| a.port()), Some(80));
+    }
+
+    #[test]
+    fn an_address_leads_to_its_own_listener() {
+        let leads = |to: &str, listener: &str| {
+            Address::parse(to).unwrap().leads_to(&Address::parse(listener).unwrap())
+        };
+        for (to, listener) in [
+            ("/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1"),
+            ("/ip4/127.0.0.1/tcp/1", "/ip4/0.0.0.0/tcp/1"),
+            ("/ip6/::1/tcp/1", "/ip6/::/tcp/1"),
+            ("/dns4/localhost/tcp/1", "/ip4/127.0.0.1/tcp/1"),
+            ("/unix/a", "/unix/a"),
+        ] {
+            assert!(leads(to, listener), "{to} {listener}");
+        }
+        for (to, listener) in [
+            ("/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"),
+            ("/ip4/127.0.0.2/tcp/1", "/ip4/127.0.0.1/tcp/1"),
+            ("/ip4/10.0.0.1/tcp/1", "/ip4/0.0.0.0/tcp/1"),
+            ("/dns4/kubo/tcp/1", "/ip4/0.0.0.0/tcp/1"),
+            ("/unix/a", "/unix/b"),
+        ] {
+            assert!(!leads(to, listener), "{to} {listener}");
+        }
     }
 
     #[test]

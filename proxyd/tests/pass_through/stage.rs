@@ -7,42 +7,52 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Nothing here takes longer, on the slowest machine, unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-/// In the target of the question, whom Kubo admits, that proxyd asks on its own account.
-const PROBE: &str = "timeout=probe";
+/// In the targets of the questions that proxyd asks on its own account: whom Kubo admits, and whether it
+/// is another proxyd.
+const PROBES: [&str; 2] = ["timeout=probe", "/api/v0/cluster/via"];
 
 /// A running proxyd; it is killed at the end.
 pub(crate) struct Proxyd {
     child: Child,
     pub(crate) address: SocketAddr,
     directory: tempfile::TempDir,
-    _place: Place,
+    _place: Arc<Place>,
 }
 
 impl Proxyd {
     /// Starts it before this upstream, with further lines of configuration. It listens on a port and
     /// on a Unix socket.
     pub(crate) fn start(upstream: SocketAddr, more: &str) -> Self {
+        let ipfs = format!("/ip4/127.0.0.1/tcp/{}", upstream.port());
+        Self::start_at(&Arc::new(Place::reserve()), &ipfs, more)
+    }
+
+    /// The same on this port, before what is at this multiaddr.
+    pub(crate) fn start_at(place: &Arc<Place>, ipfs: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::reserve();
-        let address = place.address;
+        let (address, place) = (place.address, Arc::clone(place));
         let config = format!(
             "listen = [\"/ip4/127.0.0.1/tcp/{}\", \"/unix{}\"]\n\
-             ipfs = \"/ip4/127.0.0.1/tcp/{}\"\n{more}\n",
+             ipfs = \"{ipfs}\"\n{more}\n",
             address.port(),
-            socket(directory.path()).display(),
-            upstream.port()
+            socket(directory.path()).display()
         );
         let file = directory.path().join("proxyd.toml");
         std::fs::write(&file, config).unwrap();
         let child = spawn_ready(&file, &directory.path().join("notify.sock"));
         Self { child, address, directory, _place: place }
+    }
+
+    /// Its Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket(self.directory.path())
     }
 
     /// A client's connection to it.
@@ -52,7 +62,7 @@ impl Proxyd {
 
     /// The same over its Unix socket.
     pub(crate) fn connect_unix(&self) -> UnixStream {
-        let stream = UnixStream::connect(socket(self.directory.path())).unwrap();
+        let stream = UnixStream::connect(self.socket()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream
     }
@@ -175,7 +185,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
         if start.is_empty() {
             continue;
         }
-        if !start.lines().next().is_some_and(|line| line.contains(PROBE)) {
+        if !start.lines().next().is_some_and(|line| PROBES.iter().any(|own| line.contains(own))) {
             return stream;
         }
         // Closed, so that the connection counts for no test.

@@ -40,7 +40,7 @@ fn the_tree_is_clusterds_own_and_so_is_the_query() {
 #[test]
 fn a_bad_query_is_refused_with_what_is_wrong_and_clusterd_is_not_asked() {
     let proxyd = Proxyd::start(always_ok(), "cluster = \"/nonexistent/c.sock\"");
-    let deep = vec![ID; 9].join(",");
+    let deep = [ID; 9].join(",");
     for (query, part) in [
         ("above=zz", "32 hex digits"),
         (&format!("above={ID},"), "32 hex digits"),

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use harness::daemon::{ClusterdSetup, Daemon, ProxydSetup, Sockets, control_socket, proxy_socket};
+use harness::daemon::{
+    ClusterdSetup, Daemon, PeersSetup, ProxydSetup, Sockets, control_socket, proxy_socket,
+};
 use harness::error::HarnessError;
 use harness::kubo::Kubo;
 use harness::ports::Port;
@@ -81,7 +83,11 @@ impl Level {
     /// Starts both with their shipped settings over the daemon at `below`.
     fn over(below: &str, directory: &Path) -> Result<Self, BenchError> {
         std::fs::create_dir_all(directory).map_err(HarnessError::io("make a directory"))?;
-        let clusterd = ClusterdSetup::new(below.to_owned(), Sockets::Own);
+        // A cluster of the same secret and name would be taken for this one, below itself.
+        let cluster = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let peers = PeersSetup { cluster, ..PeersSetup::default() };
+        let clusterd =
+            ClusterdSetup { peers, ..ClusterdSetup::new(below.to_owned(), Sockets::Own) };
         let clusterd = Daemon::clusterd(directory, &clusterd)?;
         wait::until("clusterd's control socket", wait::START_MAX, || {
             control_socket(directory).exists().then_some(())

@@ -103,7 +103,7 @@ fn metric(metric: &Metric) -> MetricJson {
     }
 }
 
-fn alert(alert: &Alert) -> AlertJson {
+pub(in super::super) fn alert(alert: &Alert) -> AlertJson {
     let triggered_at = WireTime::from_millis(alert.noticed.0);
     AlertJson { metric: metric(&alert.metric), triggered_at }
 }
