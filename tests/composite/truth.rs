@@ -1,11 +1,13 @@
 //! What the main cluster says of a pin is what is so below: on its way, failed and why, held, lost.
 
+use std::time::Duration;
+
 use harness::cluster::{allocations, pin, unpin};
 use harness::composite::{Composite, Sub, Upper, with_clusterd};
 use harness::http::Client;
 use harness::random::Random;
 use harness::rpc::{self, good};
-use harness::wait;
+use harness::{scale, wait};
 use serde_json::Value;
 
 use super::place::{SOON, api, call, content_at, held};
@@ -13,6 +15,9 @@ use super::place::{SOON, api, call, content_at, held};
 /// The same at every level: that of the sub-cluster must come first all the same.
 const IMPATIENT: &str = "pin_timeout = \"4s\"\ncall_timeout = \"3s\"\n\
     [tracker]\nretry_after = \"1s\"\nretry_after_max = \"4s\"\naudit_every = \"2s\"\n";
+
+/// A main peer asks its daemon each minute how it gets on.
+const HEARD_WITHIN: Duration = Duration::from_secs(120);
 
 /// What a main peer itself says of a pin.
 pub(super) struct State {
@@ -45,7 +50,11 @@ pub(super) fn wait_for(peer: &Upper, cid: &str, status: &str) -> State {
 
 /// One main peer over one sub-cluster of ours.
 fn one_over(peers: usize, replication: &str) -> Composite {
-    let main = with_clusterd(IMPATIENT);
+    one_with(IMPATIENT, peers, replication)
+}
+
+fn one_with(main: &str, peers: usize, replication: &str) -> Composite {
+    let main = with_clusterd(main);
     let all = Composite::start(&main, &[Sub::of(peers, &format!("{IMPATIENT}{replication}"))]);
     let all = all.unwrap();
     let (client, probe) = (all.main[0].client(), content_at(&all.subs[0].rust[0].stack.kubo));
@@ -110,7 +119,10 @@ fn what_is_partly_there_gets_on_then_fails_with_the_cause_below_and_heals_by_its
 
 #[test]
 fn a_pin_counts_once_the_fewest_kubos_of_the_sub_cluster_hold_it() {
-    let mut all = one_over(2, "[replication]\nmin = 2\nmax = 2\n");
+    // In full size the main peer does not try again: it hears that the sub-cluster got on.
+    let patient = "pin_timeout = \"4s\"\n[tracker]\nretry_after = \"1h\"\n";
+    let main = scale::pick(IMPATIENT, patient);
+    let mut all = one_with(main, 2, "[replication]\nmin = 2\nmax = 2\n");
     let cid = content_at(&all.subs[0].rust[0].stack.kubo);
     all.subs[0].rust[1].stack.kubo.stop().unwrap();
     pin(&all.main[0].control(), &cid, "").unwrap();
@@ -122,7 +134,8 @@ fn a_pin_counts_once_the_fewest_kubos_of_the_sub_cluster_hold_it() {
     assert!(!rpc::pin_ls(&all.main[0].client()).unwrap().contains(&cid));
     all.subs[0].rust[1].stack.kubo.start().unwrap();
     all.connect_kubos().unwrap();
-    wait_for(&all.main[0], &cid, "pinned");
+    let is_pinned = || (state(&all.main[0], &cid).status == "pinned").then_some(());
+    wait::until("what is pinned below to be so above", HEARD_WITHIN, is_pinned).unwrap();
     assert!(held(&api(&all.subs[0].rust[1].stack.kubo), &cid).is_some());
 }
 
