@@ -93,6 +93,7 @@ impl Outbox {
             Effect::FetchBlock { id } => self.fetch(id),
             Effect::Broadcast { heads } => self.announce(heads),
             Effect::TellState { cid } => self.peers.watchers.publish(&Notice::State(cid)),
+            Effect::TellAway { words } => self.peers.watchers.set_away(words),
             Effect::TellProgress { cid, nodes, bytes } => {
                 let news = News::Progress { nodes, bytes };
                 self.peers.watchers.publish(&Notice::Progress(Report { cid, news }));

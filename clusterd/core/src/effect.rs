@@ -233,6 +233,11 @@ pub enum Effect {
         /// Which pin.
         cid: Cid,
     },
+    /// Kubo is away, or back: from now on tell everybody who listens, of what it lacks, that nothing comes of it.
+    TellAway {
+        /// How it showed; `None` when Kubo is back.
+        words: Option<String>,
+    },
     /// Tell everybody who listens how far a pin is here.
     TellProgress {
         /// Which pin.

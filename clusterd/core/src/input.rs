@@ -282,6 +282,12 @@ pub enum Input {
         /// The names of the clusters on the way from this one to itself; `None` where it is not.
         ring: Option<String>,
     },
+    /// A cluster in place of Kubo told how many pins its peers have not brought to an end. Where that is less than
+    /// what is missing here, some of it is held there now.
+    Below {
+        /// Pins, counted at each of its peers.
+        unsettled: u64,
+    },
     /// Time has passed; sent when [`crate::node::Node::next_wake`] says so.
     Tick,
 }

@@ -75,6 +75,8 @@ pub struct Node<S> {
     early: Vec<Early>,
     /// Pins of other peers, made long ago, that came since the last audit that they asked for.
     old_pins: u64,
+    /// What others were told of a Kubo that is away.
+    told_away: Option<String>,
     /// The way from this cluster to itself, where it is its own sub-cluster.
     ring: Option<String>,
 }
@@ -110,6 +112,7 @@ impl<S: Store> Node<S> {
             listen_at: None,
             early: Vec::new(),
             old_pins: 0,
+            told_away: None,
             ring: None,
             config,
             store,
@@ -153,6 +156,7 @@ impl<S: Store> Node<S> {
         };
         self.tracker.pump(&mut work, &|key| awaited.is_awaited(key))?;
         self.tell(outcomes, now, &mut effects)?;
+        self.tell_away(&mut effects);
         self.recheck(now, &mut effects)?;
         self.waiters.expire(now, &mut effects);
         let fetches = self.walk.fetches(now).into_iter();
@@ -207,6 +211,8 @@ impl<S: Store> Node<S> {
         self.walk.pause(now.plus_millis(PAUSE_AFTER_ROLLBACK));
         self.repin.reset(now);
         self.batch = Batch::default();
+        // What the batch was to tell was not told: it is told anew, whatever it is.
+        self.told_away = Some(String::new());
         // What others told meanwhile is lost, and they tell nothing twice. On a full volume each of it
         // would fail again.
         self.listen_at = Some(now.plus_millis(PAUSE_AFTER_ROLLBACK));

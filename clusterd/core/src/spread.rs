@@ -31,8 +31,10 @@ pub enum PeerState {
         lost: bool,
         /// Failed attempts so far.
         attempts: u32,
-        /// Words of the newest; empty before the first.
+        /// Words of the newest; empty before the first. While its Kubo is away, how that showed.
         error: String,
+        /// Its Kubo is away: nothing comes of it now.
+        is_away: bool,
     },
     /// It does not know the pin, or that it shall hold it.
     Unknown,
@@ -51,7 +53,18 @@ impl PeerState {
             return Some(Self::Held { record });
         }
         let (lost, attempts) = (unsettled.is_lost, unsettled.attempts);
-        Some(Self::Missing { lost, attempts, error: unsettled.error.clone() })
+        Some(Self::Missing { lost, attempts, error: unsettled.error.clone(), is_away: false })
+    }
+
+    /// The same where the peer's Kubo may be away, and these words tell how that showed.
+    #[must_use]
+    pub fn while_away(self, words: Option<&str>) -> Self {
+        match (self, words) {
+            (Self::Missing { lost, attempts, .. }, Some(words)) => {
+                Self::Missing { lost, attempts, error: words.to_owned(), is_away: true }
+            }
+            (state, _) => state,
+        }
     }
 
     /// The state of a pin at the peer whose rows these are (its binary id).
@@ -235,7 +248,12 @@ mod tests {
         let failed = Unsettled { attempts: 1, error: "no".to_owned(), ..lost.clone() };
         let of = |unsettled: &Unsettled| PeerState::of_unsettled(Some(unsettled), 7);
         let missing = |attempts, error: &str| {
-            Some(PeerState::Missing { lost: true, attempts, error: error.to_owned() })
+            Some(PeerState::Missing {
+                lost: true,
+                attempts,
+                error: error.to_owned(),
+                is_away: false,
+            })
         };
         assert_eq!(of(&held), Some(PeerState::Held { record: 7 }));
         assert_eq!(of(&lost), missing(0, ""));

@@ -71,6 +71,7 @@ pub(super) fn waiter(input: &Input) -> Option<WaiterId> {
         | Input::PeerRemoved { .. }
         | Input::Metric(_)
         | Input::Ring { .. }
+        | Input::Below { .. }
         | Input::Tick => None,
     }
 }

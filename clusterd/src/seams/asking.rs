@@ -184,10 +184,14 @@ fn state_of(pin: PeerPin) -> PeerState {
             let record = pin.created.seconds().and_then(|seconds| u64::try_from(seconds).ok());
             record.map_or(PeerState::Unknown, |record| PeerState::Held { record })
         }
-        PinStatus::PinError => PeerState::Missing { lost: false, attempts: attempts.max(1), error },
-        PinStatus::UnexpectedlyUnpinned => PeerState::Missing { lost: true, attempts, error },
+        PinStatus::PinError => {
+            PeerState::Missing { lost: false, attempts: attempts.max(1), error, is_away: false }
+        }
+        PinStatus::UnexpectedlyUnpinned => {
+            PeerState::Missing { lost: true, attempts, error, is_away: false }
+        }
         PinStatus::PinQueued | PinStatus::Pinning => {
-            PeerState::Missing { lost: false, attempts: 0, error: String::new() }
+            PeerState::Missing { lost: false, attempts: 0, error: String::new(), is_away: false }
         }
         PinStatus::ClusterError
         | PinStatus::UnpinError

@@ -82,6 +82,12 @@ impl Asker {
         let ring = way.map(|way| format!("{} > {}", self.name, way.join(" > ")));
         let old = self.below.borrow().clone();
         self.tell(&old, &daemon, ring.as_deref());
+        // Nobody waits for an attempt that was given up here, and its next turn may be hours away.
+        if let Some(unsettled) = unsettled(&daemon)
+            && self.inputs.send(Input::Below { unsettled }).await.is_err()
+        {
+            return false;
+        }
         let is_new = old.ring != ring;
         let told = ring.clone();
         self.below.send_replace(Below { is_asked: true, daemon: Some(daemon), ring, levels });
@@ -106,6 +112,19 @@ impl Asker {
                 "the ipfs daemon is the proxy of a Go ipfs-cluster: what it calls pinned is accepted there, and perhaps not held"
             );
         }
+    }
+}
+
+/// Pins that the peers of a cluster in place of Kubo have not brought to an end; `None` for another daemon.
+fn unsettled(daemon: &Daemon) -> Option<u64> {
+    match daemon {
+        Daemon::Cluster { tree } => {
+            Some(tree.peers.iter().flat_map(|peer| peer.unsettled.values()).sum())
+        }
+        Daemon::Kubo { .. }
+        | Daemon::GoCluster { .. }
+        | Daemon::Untold { .. }
+        | Daemon::Unknown { .. } => None,
     }
 }
 

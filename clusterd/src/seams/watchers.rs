@@ -34,6 +34,8 @@ pub struct Watchers {
     own: PeerId,
     snapshot: Arc<dyn Snapshot>,
     queues: Arc<Mutex<Queues>>,
+    /// How it showed that Kubo is away.
+    away: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Default)]
@@ -56,12 +58,26 @@ impl Watchers {
     /// Nobody yet; states are read from `snapshot`.
     #[must_use]
     pub fn new(own: PeerId, snapshot: Arc<dyn Snapshot>) -> Self {
-        Self { own, snapshot, queues: Arc::default() }
+        Self { own, snapshot, queues: Arc::default(), away: Arc::default() }
     }
 
     /// Tells everybody who watches. Does not wait: whoever is too far behind is cut off.
     pub fn publish(&self, notice: &Notice) {
         self.queues().open.retain(|_, (_, queue)| queue.try_send(notice.clone()).is_ok());
+    }
+
+    /// Kubo is away, with how it showed, or back. Who watches gets the whole list anew when it is away: nothing
+    /// comes of what it lacks. When it is back, what becomes of that is told anyway.
+    pub fn set_away(&self, words: Option<String>) {
+        let is_away = words.is_some();
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = words;
+        if is_away {
+            self.queues().open.clear();
+        }
+    }
+
+    fn away(&self) -> Option<String> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A list for one watcher, in place of one that it has already.
@@ -133,7 +149,7 @@ impl Watchers {
         &self,
         after: Option<Vec<u8>>,
     ) -> Result<(Vec<Report>, Option<Vec<u8>>), StoreError> {
-        let snapshot = Arc::clone(&self.snapshot);
+        let (snapshot, away) = (Arc::clone(&self.snapshot), self.away());
         read(move || {
             let rows = snapshot.rows(Space::Unsettled, after.as_deref(), TOGETHER_MAX)?;
             let last = rows.last().filter(|_| rows.len() == TOGETHER_MAX);
@@ -142,7 +158,7 @@ impl Watchers {
                 let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row)?), 0)?;
                 let is_missing = matches!(state, PeerState::Missing { .. });
                 let cid = PinKey::from_stored(key).to_cid().filter(|_| is_missing)?;
-                Some(Report { cid, news: News::State(state) })
+                Some(Report { cid, news: News::State(state.while_away(away.as_deref())) })
             };
             Ok((rows.into_iter().filter_map(report).collect(), last))
         })
@@ -170,6 +186,7 @@ impl Watchers {
     /// When the storage fails.
     pub async fn states(&self, asked: Asked) -> Result<Reports, StoreError> {
         let (snapshot, own) = (Arc::clone(&self.snapshot), self.own.encode());
+        let away = self.away();
         read(move || {
             let mut reports = Vec::with_capacity(asked.0.len());
             for cid in asked.0 {
@@ -177,6 +194,7 @@ impl Watchers {
                 snapshot.look(PinKey::from_cid(&cid).as_bytes(), &mut |row| {
                     state = PeerState::of_row(row, &own);
                 })?;
+                let state = state.while_away(away.as_deref());
                 reports.push(Report { cid, news: News::State(state) });
             }
             Ok(Reports(reports))

@@ -108,6 +108,15 @@ impl<S: Store> Node<S> {
         Ok(())
     }
 
+    /// Tells others once that Kubo is away, or back.
+    pub(super) fn tell_away(&mut self, effects: &mut Vec<Effect>) {
+        let words = self.tracker.breaker.away().map(|(_, words)| words);
+        if words != self.told_away.as_deref() {
+            self.told_away = words.map(str::to_owned);
+            effects.push(Effect::TellAway { words: self.told_away.clone() });
+        }
+    }
+
     /// What Kubo was given here for others to hold is let go once enough do.
     fn free_local(
         &mut self,

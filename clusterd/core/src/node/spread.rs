@@ -121,9 +121,13 @@ impl<S: Store> Node<S> {
                 self.waiters.recovered(key, &peer);
                 self.recheck_pin(key, now, effects)
             }
-            PeerState::Missing { attempts, error, .. } if new.0.contains(&peer) => {
+            PeerState::Missing { attempts, error, is_away, .. } if new.0.contains(&peer) => {
                 let is_new = self.waiters.has_failed_anew(key, peer, attempts);
-                if is_new { self.attempt_failed(key, peer, error, now, effects) } else { Ok(()) }
+                if is_new || is_away {
+                    self.attempt_failed(key, peer, error, now, effects)
+                } else {
+                    Ok(())
+                }
             }
             PeerState::Held { .. } | PeerState::Missing { .. } | PeerState::Unknown => Ok(()),
         }

@@ -96,6 +96,12 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::PeerReports { peer, reports } => self.reports(peer, reports, now, effects),
+            Input::Below { unsettled } => {
+                if self.counts.to_pin() > unsettled {
+                    self.tracker.audit.hurry(now);
+                }
+                Ok(())
+            }
             Input::Tick
             | Input::WaiterGone { .. }
             | Input::RepinView { .. }

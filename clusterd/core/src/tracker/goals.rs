@@ -181,6 +181,10 @@ impl Tracker {
         let Some(old) = Unsettled::load(work.store, key)? else {
             return Ok(false);
         };
+        if self.breaker.away().is_some() {
+            // Whoever asks, here or elsewhere, need not wait for a Kubo that is away.
+            Self::tell_state(work, key, false);
+        }
         if self.ops.of(key).is_none() && old.turn != Turn::HeldBack {
             let new = Unsettled { turn: Turn::New(work.now), ..old.clone() };
             self.write(work, key, Some(&old), Some(&new));

@@ -48,12 +48,12 @@ impl World {
     }
 
     fn begin_to_listen(&mut self, at: usize, of: usize) {
-        let store = self.durable_store(of);
+        let (store, away) = (self.durable_store(of), self.peers[of].away.clone());
         let reports = store.rows(Space::Unsettled).into_iter().filter_map(|(key, row)| {
             let state = PeerState::of_unsettled(Some(&Unsettled::decode(&row).unwrap()), 0)?;
             let is_missing = matches!(state, PeerState::Missing { .. });
             let cid = PinKey::from_stored(key).to_cid().filter(|_| is_missing)?;
-            Some(Report { cid, news: News::State(state) })
+            Some(Report { cid, news: News::State(state.while_away(away.as_deref())) })
         });
         let reports: Vec<_> = reports.collect();
         self.reported(at, of, 5, reports);
@@ -116,7 +116,8 @@ impl World {
             let get = |space| store.get(space, key).unwrap();
             let (pin, unsettled) = (get(Space::Pins), get(Space::Unsettled));
             let (pin, unsettled) = (pin.as_deref(), unsettled.as_deref());
-            PeerState::of_row(Row { key, pin, unsettled, spread: None }, &own)
+            let state = PeerState::of_row(Row { key, pin, unsettled, spread: None }, &own);
+            state.while_away(self.peers[of].away.as_deref())
         };
         let report = |key: Vec<u8>| {
             let news = News::State(state(&key));
@@ -170,6 +171,14 @@ impl World {
                 let key = PinKey::from_cid(&cid).into_bytes();
                 let reports = self.states(at, vec![key]);
                 reports.iter().for_each(|report| self.tell_listeners(at, report));
+            }
+            Effect::TellAway { words } => {
+                let is_away = words.is_some();
+                self.peers[at].away = words;
+                if is_away {
+                    self.listening.retain(|(_, of)| *of != at);
+                    self.listen();
+                }
             }
             Effect::TellProgress { cid, nodes, bytes } => {
                 let news = News::Progress { nodes, bytes };

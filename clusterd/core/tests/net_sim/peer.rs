@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     /// When others are asked next, and after what wait.
     pub(crate) ask: Option<(Time, u64)>,
     pub(crate) open: BTreeMap<WaiterId, Asked>,
+    /// What those who listen are told of its Kubo; of the process alone.
+    pub(crate) away: Option<String>,
     /// Commits that had something to write.
     pub(crate) commits: u64,
 }
@@ -59,6 +61,7 @@ impl Peer {
         Self {
             config,
             node: None,
+            away: None,
             disk: Disk::default(),
             kubo: Kubo::default(),
             epoch: 0,
@@ -87,6 +90,7 @@ impl Peer {
         self.break_off();
         self.wake_at = None;
         self.ask = None;
+        self.away = None;
     }
 
     /// Kubo's calls end, and nobody waits any more.

@@ -126,6 +126,7 @@ impl World {
             Effect::FetchBlock { id } => self.fetch(peer, id),
             Effect::Broadcast { heads } => self.gossip(peer, &heads),
             Effect::TellState { .. }
+            | Effect::TellAway { .. }
             | Effect::TellProgress { .. }
             | Effect::AskOthers
             | Effect::ListenAnew

@@ -167,7 +167,7 @@ fn who_waits_is_told_once_too_few_peers_are_left_that_have_not_failed() {
     world.pass(1000);
     let report = |peer, attempts| {
         let error = "no such block".to_owned();
-        let failed = PeerState::Missing { lost: false, attempts, error };
+        let failed = PeerState::Missing { lost: false, attempts, error, is_away: false };
         let reports = vec![Report { cid: cid(1), news: News::State(failed) }];
         Input::PeerReports { peer: peer::id(peer), reports }
     };
@@ -177,6 +177,26 @@ fn who_waits_is_told_once_too_few_peers_are_left_that_have_not_failed() {
     world.feed(0, report(2, 1));
     let refusal = world.refusal(waiter);
     assert!(refusal.contains("no such block") && refusal.contains("stays accepted"), "{refusal}");
+}
+
+#[test]
+fn who_waits_again_need_not_wait_for_a_peer_whose_kubo_is_away() {
+    let mut world = cluster(2);
+    nobody_has(&mut world, 1, cid(1));
+    pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.pass(1000);
+    let report = |is_away| {
+        let error = "connection refused".to_owned();
+        let lacks = PeerState::Missing { lost: false, attempts: 3, error, is_away };
+        let reports = vec![Report { cid: cid(1), news: News::State(lacks) }];
+        Input::PeerReports { peer: peer::id(1), reports }
+    };
+    // Failures of before are none of the new request, but a Kubo that is away now is.
+    let waiter = pin(&mut world, 0, cid(1), "n", (2, 2));
+    world.feed(0, report(false));
+    assert!(!is_done(&world, waiter));
+    world.feed(0, report(true));
+    assert!(world.refusal(waiter).contains("connection refused"));
 }
 
 #[test]
@@ -318,7 +338,8 @@ fn who_asks_again_is_not_told_of_a_failure_before() {
     world.pass(5000);
     let again = pin(&mut world, 0, cid(1), "n", (2, 2));
     let report = |attempts| {
-        let failed = PeerState::Missing { lost: false, attempts, error: "no".to_owned() };
+        let failed =
+            PeerState::Missing { lost: false, attempts, error: "no".to_owned(), is_away: false };
         let reports = vec![Report { cid: cid(1), news: News::State(failed) }];
         Input::PeerReports { peer: peer::id(1), reports }
     };

@@ -188,6 +188,26 @@ fn an_update_may_take_over_what_is_only_accepted() {
 }
 
 #[test]
+fn what_a_cluster_below_has_settled_is_found_before_the_next_attempt() {
+    let mut world = World::new();
+    world.settle();
+    world.pin(vec![request(cid(1))], DONE);
+    let op = world.kubo.first_op().unwrap();
+    let input = world.kubo.fail(op, IpfsFailure::Refused("too few hold it".to_owned()));
+    world.input(input);
+    world.kubo.held.insert(cid(1), (PinMode::Recursive, String::new()));
+    let calls = world.kubo.calls;
+    world.input(Input::Below { unsettled: 1 });
+    world.pass(11_000);
+    assert_eq!(world.kubo.audits, 0, "it is the one that is missing here");
+    world.input(Input::Below { unsettled: 0 });
+    world.pass(2_000);
+    world.answer_probes_and_audits();
+    assert_eq!(world.status(cid(1)).1.status, PinStatus::Pinned);
+    assert_eq!(world.kubo.calls, calls, "by its list alone");
+}
+
+#[test]
 fn an_update_to_what_cannot_be_pinned_fails_as_a_pin_does() {
     let mut world = World::new();
     world.pin(vec![request(cid(1))], DONE);

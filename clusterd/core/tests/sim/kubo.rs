@@ -52,6 +52,7 @@ impl Kubo {
             | Effect::FetchBlock { .. }
             | Effect::Broadcast { .. }
             | Effect::TellState { .. }
+            | Effect::TellAway { .. }
             | Effect::TellProgress { .. }
             | Effect::AskOthers
             | Effect::ListenAnew

@@ -276,7 +276,12 @@ impl Peer for Local {
         let running = self.run();
         tokio::spawn(async move {
             let _running = running;
-            let lost = PeerState::Missing { lost: true, attempts: 1, error: "no space".to_owned() };
+            let lost = PeerState::Missing {
+                lost: true,
+                attempts: 1,
+                error: "no space".to_owned(),
+                is_away: false,
+            };
             let lost = Report { cid: cid(1), news: News::State(lost) };
             let progress = Report { cid: cid(2), news: News::Progress { nodes: 3, bytes: 400 } };
             let first = feed.send(Reports(vec![lost, progress])).await;

@@ -32,8 +32,8 @@ impl Decode for Asked {
 /// What a peer tells of its pins, in order, at most [`TOGETHER_MAX`]; none is a sign of life.
 ///
 /// Each is a map: `c` the CID; `s` a state, 1 held (`t` the second of the record that is), 2 not held,
-/// 3 lost (both with `a` failed attempts and `e` the words of the newest), 4 unknown; or `n` and `b`,
-/// nodes and bytes fetched so far.
+/// 3 lost (both with `a` failed attempts, `e` the words of the newest, and `w` where its Kubo is away), 4 unknown;
+/// or `n` and `b`, nodes and bytes fetched so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reports(pub Vec<Report>);
 
@@ -71,9 +71,12 @@ fn put(to: &mut Writer, report: &Report) {
                 PeerState::Held { record } => {
                     fields.put("s", &HELD).put("t", record);
                 }
-                PeerState::Missing { lost, attempts, error } => {
+                PeerState::Missing { lost, attempts, error, is_away } => {
                     fields.put("s", if *lost { &LOST } else { &MISSING });
                     fields.put("a", &u64::from(*attempts)).put_text("e", error);
+                    if *is_away {
+                        fields.put("w", &1_u64);
+                    }
                 }
                 PeerState::Unknown => {
                     fields.put("s", &UNKNOWN);
@@ -89,14 +92,15 @@ fn put(to: &mut Writer, report: &Report) {
 fn take(from: &mut Reader<'_>) -> Result<Option<Report>, DecodeError> {
     let (mut cid, mut state, mut error) = (None, None, String::new());
     let (mut record, mut attempts) = (0, 0_u64);
-    let (mut nodes, mut bytes) = (0, None);
-    from.fields(&["c", "s", "t", "a", "e", "n", "b"], |key, value| {
+    let (mut nodes, mut bytes, mut away) = (0, None, 0_u64);
+    from.fields(&["c", "s", "t", "a", "e", "w", "n", "b"], |key, value| {
         match key {
             "c" => cid = value.take()?,
             "s" => state = Some(value.take::<u64>()?),
             "t" => record = value.take()?,
             "a" => attempts = value.take()?,
             "e" => error = value.take()?,
+            "w" => away = value.take()?,
             "n" => nodes = value.take()?,
             _ => bytes = Some(value.take::<u64>()?),
         }
@@ -107,7 +111,8 @@ fn take(from: &mut Reader<'_>) -> Result<Option<Report>, DecodeError> {
     let news = match (state, bytes) {
         (Some(HELD), _) => News::State(PeerState::Held { record }),
         (Some(state @ (MISSING | LOST)), _) => {
-            News::State(PeerState::Missing { lost: state == LOST, attempts, error })
+            let is_away = away != 0;
+            News::State(PeerState::Missing { lost: state == LOST, attempts, error, is_away })
         }
         (Some(UNKNOWN), _) => News::State(PeerState::Unknown),
         (None, Some(bytes)) => News::Progress { nodes, bytes },
@@ -125,12 +130,14 @@ mod tests {
         let cid: Cid =
             "bafybeid7glsnbvlwu3xe4j2zffc2vpr4kcznl6k5k2nyrijzmfpyxvrtce".parse().unwrap();
         let missing = |lost, attempts, error: &str| {
-            News::State(PeerState::Missing { lost, attempts, error: error.to_owned() })
+            let (error, is_away) = (error.to_owned(), error == "away");
+            News::State(PeerState::Missing { lost, attempts, error, is_away })
         };
         let news = [
             News::State(PeerState::Held { record: 1_700_000_000 }),
             missing(false, 0, ""),
             missing(false, 1, ""),
+            missing(false, 0, "away"),
             missing(true, 7, "no space"),
             News::State(PeerState::Unknown),
             News::Progress { nodes: 7, bytes: 1 << 40 },
