@@ -188,11 +188,16 @@ fn a_sub_cluster_that_is_gone_is_replaced_when_the_main_cluster_is_told_to() {
         with_clusterd("[pinset]\nrebroadcast_every = \"3s\"\n[replication]\nmin = 2\nmax = 2\n");
     let mut all =
         Composite::start(&main, &[Sub::of(1, ""), Sub::of(1, ""), Sub::of(1, "")]).unwrap();
-    let words = format!("to be moved {}", Random::from_clock().bits());
-    let last = all.main[2].id().unwrap();
-    // What is added at the last peer is kept there.
-    let cid = rpc::add(&all.main[2].client(), "cid-version=1&raw-leaves=true", &words).unwrap();
-    let control = all.main[0].control();
+    let (last, control) = (all.main[2].id().unwrap(), all.main[0].control());
+    // What is added at the last peer is kept there, once it knows how much its daemon can take.
+    let add = || {
+        let words = format!("to be moved {}", Random::from_clock().bits());
+        let options = "cid-version=1&raw-leaves=true";
+        let cid = rpc::add(&all.main[2].client(), options, &words).ok()?;
+        let chosen = allocations(&all.main[2].control(), &cid).unwrap();
+        chosen.contains(&last).then_some((words, cid))
+    };
+    let (words, cid) = wait::until("a pin at the last peer", SOON, add).unwrap();
     let before = wait::until("two holders", SOON, || {
         allocations(&control, &cid).ok().filter(|chosen| chosen.len() == 2)
     });
@@ -217,7 +222,10 @@ fn a_sub_cluster_that_is_gone_is_replaced_when_the_main_cluster_is_told_to() {
         let kubo = api(&all.subs[sub].rust[0].stack.kubo);
         wait::until("a new copy", SOON, || held(&kubo, &cid)).unwrap();
     }
-    let after = allocations(&control, &cid).unwrap();
-    assert!(after.len() == 2 && !after.contains(&last), "{after:?}");
+    wait::until("the new holders in the record", SOON, || {
+        let after = allocations(&control, &cid).unwrap();
+        (after.len() == 2 && !after.contains(&last)).then_some(())
+    })
+    .unwrap();
     assert_eq!(call(&all.main[1].client(), &format!("cat?arg={cid}")).text(), words);
 }

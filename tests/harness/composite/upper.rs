@@ -1,4 +1,4 @@
-//! A peer whose IPFS daemon is the proxy of a cluster below.
+//! One peer of a main cluster: our two daemons, before the proxy of a sub-cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -31,6 +31,10 @@ impl<S: Store> Node<S> {
             self.give_up(peer, now);
         } else if let Input::Ring { ring } = input {
             self.ring = ring;
+        } else if let Input::Below { unsettled } = input {
+            if self.counts.to_pin() > unsettled {
+                self.tracker.audit.hurry(now);
+            }
         } else if let Input::PeerRemoved { peer } = input {
             self.remove_peer(peer, now);
         } else if let Input::WaiterGone { waiter } = input {
@@ -96,18 +100,13 @@ impl<S: Store> Node<S> {
                 Ok(())
             }
             Input::PeerReports { peer, reports } => self.reports(peer, reports, now, effects),
-            Input::Below { unsettled } => {
-                if self.counts.to_pin() > unsettled {
-                    self.tracker.audit.hurry(now);
-                }
-                Ok(())
-            }
             Input::Tick
             | Input::WaiterGone { .. }
             | Input::RepinView { .. }
             | Input::Repin { .. }
             | Input::PeerRemoved { .. }
-            | Input::Ring { .. } => Ok(()),
+            | Input::Ring { .. }
+            | Input::Below { .. } => Ok(()),
         }
     }
 
