@@ -156,13 +156,18 @@ impl Outbox {
         let (inputs, below) = (self.inputs.clone(), self.below.clone());
         let cid = order.cid;
         self.start(op, cid, story::HELD, async move {
-            let limit = limit + below::check(below).await?;
+            let patience = below::check(below).await?;
+            let limit = limit + patience;
             let progress = |nodes, bytes| {
                 let sent = inputs.send(Input::IpfsProgress { op, nodes, bytes });
                 // An error means that the daemon is ending.
                 async { drop(sent.await) }
             };
-            pin::pin(&kubo, &order, limit, progress).await
+            pin::pin(&kubo, &order, limit, progress).await?;
+            match patience.is_zero() {
+                true => Ok(()),
+                false => pin::await_held(&kubo, (&order.cid, order.mode), limit).await,
+            }
         });
     }
 

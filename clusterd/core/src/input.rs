@@ -282,11 +282,13 @@ pub enum Input {
         /// The names of the clusters on the way from this one to itself; `None` where it is not.
         ring: Option<String>,
     },
-    /// A cluster in place of Kubo told how many pins its peers have not brought to an end. Where that is less than
-    /// what is missing here, some of it is held there now.
+    /// The IPFS daemon was asked what it is.
     Below {
-        /// Pins, counted at each of its peers.
-        unsettled: u64,
+        /// Of a cluster, the pins that its peers have not brought to an end, counted at each. Where that is less
+        /// than what is missing here, some of it is held there now.
+        unsettled: Option<u64>,
+        /// It is another one than before, or may hold less than it did.
+        is_doubtful: bool,
     },
     /// Time has passed; sent when [`crate::node::Node::next_wake`] says so.
     Tick,

@@ -13,6 +13,8 @@ pub struct Below {
     pub ring: Option<String>,
     /// Clusters one above the other below this peer: 0 where the daemon is a Kubo.
     pub levels: u32,
+    /// Answers in a row in which somebody further below was missing.
+    pub partial: u32,
 }
 
 impl Below {

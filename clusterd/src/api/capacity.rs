@@ -4,13 +4,14 @@ use common::pin::Replication;
 
 /// Most bytes of content that fit with this replication, when each byte goes to as many different
 /// Kubos as it says (its maximum, or all; fewer where there are fewer), and each Kubo has no more than
-/// its share of `free` bytes. 0 without a Kubo, and for factors that nobody pins.
+/// its share of `free` bytes. 0 with fewer Kubos than must hold a pin, and for factors that nobody pins.
 ///
 /// It counts bytes alone: a single pin may be too large for every Kubo. At most `u64::MAX`.
 #[must_use]
 pub fn capacity(replication: Replication, free: &[u64]) -> u64 {
     let copies = match replication {
         Replication::Everywhere => free.len(),
+        Replication::Between { min, .. } if usize::from(min.get()) > free.len() => 0,
         Replication::Between { max, .. } => usize::from(max.get()).min(free.len()),
         Replication::Unusable { .. } => 0,
     };
@@ -64,6 +65,12 @@ mod tests {
         assert_eq!(capacity(up_to(5), &[7, 3]), 3);
         assert_eq!(capacity(up_to(5), &[7]), 7);
         assert_eq!(capacity(up_to(5), &[]), 0);
+    }
+
+    #[test]
+    fn with_fewer_kubos_than_must_hold_it_nothing_is_taken() {
+        assert_eq!(capacity(Replication::from_stored(3, 4), &[7, 3]), 0);
+        assert_eq!(capacity(Replication::from_stored(2, 4), &[7, 3]), 3);
     }
 
     #[test]

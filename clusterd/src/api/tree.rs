@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use clusterd_core::effect::Refusal;
 use common::api::error::{ApiError, ErrorCode};
 use common::api::pins::{GlobalPinInfo, PinInfo};
 use common::api::tree::{
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use super::capacity::capacity;
 use super::others::ask_all;
-use super::refusal::bad;
+use super::refusal::{bad, unexpected};
 use super::rest::health::{one, told};
 use super::room::Room;
 
@@ -26,31 +27,43 @@ pub const WITHIN: Duration = Duration::from_secs(10);
 const WITHIN_MAX: Duration = Duration::from_secs(60);
 /// What each step down leaves for the way back up.
 const STEP: Duration = Duration::from_millis(500);
-/// Trees that are made at a time; each may be megabytes, and asks all members.
-pub const TREES_MAX: usize = 8;
+/// Trees that are made at a time; each may be megabytes, and asks all members. More of them wait.
+pub const TREES_MAX: usize = 32;
+/// Largest tree that is told, in bytes of JSON: callers take 4 MiB.
+const TREE_BYTES_MAX: usize = 3 << 20;
 
 impl Room {
     /// This cluster with all below it; nothing is waited for longer than the query says.
     ///
     /// # Errors
-    /// A query that means nothing, too many at a time, or a node that has stopped.
+    /// A query that means nothing, too little time, or a node that has stopped.
     pub async fn tree(&self, query: &Query) -> Result<Tree, ApiError> {
         let (own, name) = (self.me.cluster.clone(), self.me.cluster_name.clone());
         let above = above(query)?;
         if above.iter().any(|id| *id == own.to_string()) {
             return Ok(Tree::above(own, name));
         }
-        let Ok(_place) = self.trees.try_acquire() else {
-            let words = "too many trees are asked for at a time; try again";
-            return Err(ApiError::new(ErrorCode::Busy, words));
-        };
-        let mut below = query.clone();
-        below.above = [above.as_slice(), &[own.to_string().as_str()]].concat().join(",");
-        let mut tree = self.alone(query.cid).await?;
-        if !query.shallow {
+        let made = async {
+            if query.shallow {
+                return self.alone(query.cid).await;
+            }
+            let _place = self.trees.acquire().await.map_err(|_| unexpected())?;
+            let mut below = query.clone();
+            below.above = [above.as_slice(), &[own.to_string().as_str()]].concat().join(",");
+            let mut tree = self.alone(query.cid).await?;
             self.ask_members(&mut tree, &below, above.len()).await?;
+            Ok(bounded(tree))
+        };
+        let late = || ApiError::new(ErrorCode::DeadlineExceeded, "the tree was not made in time");
+        timeout(given(query), made).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Why new pins are refused here; empty while they are not.
+    fn refusal(&self) -> String {
+        match self.me.is_follower {
+            true => Refusal::Follower.to_string(),
+            false => self.below.borrow().refusal(),
         }
-        Ok(tree)
     }
 
     /// This cluster without what stands beside its peers.
@@ -85,7 +98,7 @@ impl Room {
             replication_max,
             pins: counts.pins,
             free: (!free.is_empty()).then(|| capacity(self.me.replication, &free)),
-            refuses: self.below.borrow().refusal(),
+            refuses: self.refusal(),
             pin,
             peers,
         })
@@ -99,7 +112,7 @@ impl Room {
         depth: usize,
     ) -> Result<(), ApiError> {
         let Some(query) = deeper(query) else {
-            return mark_all(tree, "there was no time left to ask");
+            return mark_all(tree, &no_time().message);
         };
         if depth >= DEPTH_MAX {
             let words =
@@ -108,12 +121,17 @@ impl Room {
         }
         let members = self.members.borrow().clone();
         let ask = |peer: PeerId| {
-            let query = query.clone();
+            let (query, is_own) = (query.clone(), peer == self.me.peer);
             let limit = Duration::from_millis(query.within_ms.unwrap_or_default());
             async move {
+                // What it says may stop this cluster's pins.
+                if !is_own && !self.trusted.includes(&peer) {
+                    let words = "the peer is not trusted, and so not asked";
+                    return Err(ApiError::new(ErrorCode::Forbidden, words));
+                }
                 let told = async {
-                    match peer == self.me.peer {
-                        true => Ok(self.beside(&query).await),
+                    match is_own {
+                        true => self.beside(&query).await,
                         false => self.others.beside(peer, query.clone()).await,
                     }
                 };
@@ -150,26 +168,37 @@ impl Room {
         Ok(())
     }
 
-    /// What stands beside this peer, and how it stands itself.
-    pub async fn beside(&self, query: &Query) -> Beside {
-        let pin = match query.cid {
-            Some(cid) => Some(match self.status_here(cid).await {
-                Ok(state) => pin_state(state),
-                Err(error) => failed(error.message),
-            }),
-            None => None,
-        };
-        let daemon = match deeper(query) {
-            Some(query) => self.kubo.below(query).await,
-            None => {
-                Err(ApiError::new(ErrorCode::DeadlineExceeded, "there was no time left to ask"))
+    /// What stands beside this peer, and how it stands itself; nothing is waited for longer than the query
+    /// says.
+    ///
+    /// # Errors
+    /// A query that means nothing, or too little time.
+    pub async fn beside(&self, query: &Query) -> Result<Beside, ApiError> {
+        above(query)?;
+        let limit = given(query);
+        let pin = async {
+            match query.cid {
+                Some(cid) => Some(
+                    self.status_here(cid)
+                        .await
+                        .map_or_else(|error| failed(error.message), pin_state),
+                ),
+                None => None,
             }
         };
-        Beside {
+        let daemon = async {
+            match deeper(query) {
+                Some(query) => self.kubo.below(query).await,
+                None => Err(no_time()),
+            }
+        };
+        let (pin, daemon) =
+            timeout(limit, async { tokio::join!(pin, daemon) }).await.map_err(|_| no_time())?;
+        Ok(Beside {
             unsettled: self.counts.borrow().unsettled.clone(),
             pin,
             daemon: daemon.unwrap_or_else(|error| Daemon::Unknown { error: error.message }),
-        }
+        })
     }
 
     /// What the record of a pin asks for.
@@ -197,11 +226,33 @@ fn above(query: &Query) -> Result<Vec<&str>, ApiError> {
     }
 }
 
+/// How long the answer may take.
+fn given(query: &Query) -> Duration {
+    query.within_ms.map_or(WITHIN, Duration::from_millis).min(WITHIN_MAX)
+}
+
 /// The same question a step further down; `None` where no time is left for it.
 fn deeper(query: &Query) -> Option<Query> {
-    let given = query.within_ms.map_or(WITHIN, Duration::from_millis).min(WITHIN_MAX);
-    let left = given.checked_sub(STEP).filter(|left| !left.is_zero())?;
+    let left = given(query).checked_sub(STEP).filter(|left| !left.is_zero())?;
     Some(Query { within_ms: u64::try_from(left.as_millis()).ok(), ..query.clone() })
+}
+
+fn no_time() -> ApiError {
+    ApiError::new(ErrorCode::DeadlineExceeded, "there was no time left to ask")
+}
+
+/// A tree that those above can read: what is below is left out of one that is too large.
+fn bounded(mut tree: Tree) -> Tree {
+    if serde_json::to_vec(&tree).is_ok_and(|json| json.len() <= TREE_BYTES_MAX) {
+        return tree;
+    }
+    for peer in &mut tree.peers {
+        if matches!(peer.daemon, Some(Daemon::Cluster { .. })) {
+            let error = "left out: the tree is too large to be told; ask that cluster".to_owned();
+            peer.daemon = Some(Daemon::Unknown { error });
+        }
+    }
+    tree
 }
 
 fn mark_all(tree: &mut Tree, words: &str) -> Result<(), ApiError> {

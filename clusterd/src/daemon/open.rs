@@ -237,6 +237,7 @@ impl Fed {
             tags: config.tags.clone(),
             is_follower: config.peers.follower,
             reserve: config.ipfs.reserve,
+            below: self.asker.below.subscribe(),
             wake,
         };
         let others: Arc<dyn Others> = Arc::new(RpcOthers::new(started.net.clone(), pings.clone()));

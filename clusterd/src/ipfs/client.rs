@@ -113,7 +113,10 @@ impl Client {
     ) -> Result<Served<T>, ConnectorError> {
         let whole = async {
             let answer = self.exchange(attempt, (command, query), None).await?;
-            if answer.status() == StatusCode::NOT_FOUND {
+            // A Kubo whose tokens open some paths alone refuses others before it looks for the command.
+            if [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED]
+                .contains(&answer.status())
+            {
                 let server = answer.headers().get(SERVER).and_then(|value| value.to_str().ok());
                 return Ok(Served::Unknown { server: server.unwrap_or_default().to_owned() });
             }

@@ -8,7 +8,7 @@ use common::pin::{FastProvide, PinMode};
 use multiaddr::Multiaddr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::client::Client;
 use super::error::ConnectorError;
@@ -135,6 +135,34 @@ async fn add<F: Future<Output = ()>>(
             progress(moved.0, moved.1).await;
         }
     }
+}
+
+/// How often a cluster is asked whether it holds what it has taken.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Waits until the daemon holds a pin that it has taken: the proxy of a cluster may be set to answer before.
+///
+/// # Errors
+/// [`ConnectorError::Stalled`] when it does not within `limit`, else what it said.
+pub async fn await_held(
+    client: &Client,
+    (cid, mode): (&Cid, PinMode),
+    limit: Duration,
+) -> Result<(), ConnectorError> {
+    let looked = async {
+        loop {
+            // A recursive pin holds what a direct one would.
+            if is_held(client, cid, mode, limit).await?
+                || (mode == PinMode::Direct
+                    && is_held(client, cid, PinMode::Recursive, limit).await?)
+            {
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    let attempt = "hold a pin that it has taken";
+    timeout(limit, looked).await.unwrap_or_else(|_| Err(client.stalled(attempt, limit)))
 }
 
 /// Removes one pin; that it is not there counts as done.

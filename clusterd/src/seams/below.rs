@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusterd_core::input::Input;
-use common::api::tree::{ClusterId, Daemon, Query};
+use common::api::tree::{ClusterId, Daemon, Query, Tree, TreePeer};
 use common::messages;
+use common::printable::printable;
+use common::status::PinStatus;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -24,6 +27,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 const WITHIN: Duration = Duration::from_secs(10);
 /// A pin waits so long for the first answer.
 const FIRST_WITHIN: Duration = Duration::from_secs(15);
+/// Answers in which somebody is missing that leave what was known before as it is: five minutes.
+const PARTIAL_MAX: u32 = 20;
+/// Longest name of a cluster in a ring, in characters.
+const NAME_CHARS_MAX: usize = 60;
 /// What each cluster below needs, after its own time-out, to tell of it.
 const LEVEL_WITHIN: Duration = Duration::from_secs(20);
 
@@ -52,7 +59,7 @@ impl Asker {
             let rest = match found {
                 Ok(daemon) => {
                     let rest = if daemon.is_whole() { EVERY } else { SOONER };
-                    if !self.take(daemon).await {
+                    if self.take(daemon).await.is_err() {
                         return;
                     }
                     rest
@@ -70,49 +77,83 @@ impl Asker {
         }
     }
 
-    /// `false` once the node has gone.
-    async fn take(&self, daemon: Daemon) -> bool {
-        let (way, levels) = match &daemon {
-            Daemon::Cluster { tree } => (tree.way_to(&self.cluster), tree.levels()),
-            Daemon::Kubo { .. }
-            | Daemon::GoCluster { .. }
-            | Daemon::Untold { .. }
-            | Daemon::Unknown { .. } => (None, 0),
-        };
-        let ring = way.map(|way| format!("{} > {}", self.name, way.join(" > ")));
+    /// An error means that the node has gone.
+    async fn take(&self, daemon: Daemon) -> Result<(), SendError<Input>> {
         let old = self.below.borrow().clone();
-        self.tell(&old, &daemon, ring.as_deref());
-        // Nobody waits for an attempt that was given up here, and its next turn may be hours away.
-        if let Some(unsettled) = unsettled(&daemon)
-            && self.inputs.send(Input::Below { unsettled }).await.is_err()
-        {
-            return false;
-        }
-        let is_new = old.ring != ring;
-        let told = ring.clone();
-        self.below.send_replace(Below { is_asked: true, daemon: Some(daemon), ring, levels });
-        !is_new || self.inputs.send(Input::Ring { ring: told }).await.is_ok()
+        let is_doubtful = old.daemon.as_ref().is_some_and(|old| may_hold_less(old, &daemon));
+        let new = now_known(&old, daemon, (&self.cluster, &self.name));
+        self.tell(&old, &new);
+        let unsettled = new.daemon.as_ref().and_then(unsettled);
+        let ring = new.ring.clone();
+        self.below.send_replace(new);
+        // Told each time: the node forgets what it could not store.
+        self.inputs.send(Input::Ring { ring }).await?;
+        self.inputs.send(Input::Below { unsettled, is_doubtful }).await
     }
 
-    fn tell(&self, old: &Below, daemon: &Daemon, ring: Option<&str>) {
-        match (ring, old.ring.is_some()) {
-            (Some(ring), _) if old.ring.as_deref() != Some(ring) => tracing::error!(
+    fn tell(&self, old: &Below, new: &Below) {
+        match (&new.ring, &old.ring) {
+            (Some(ring), old) if old.as_ref() != Some(ring) => tracing::error!(
                 name: messages::RING, ring,
                 "this cluster is its own sub-cluster and refuses new pins: let api in [ipfs] of one of them name another IPFS daemon"
             ),
-            (None, true) => {
-                tracing::info!("this cluster is its own sub-cluster no more, and takes pins")
+            (None, Some(_)) => {
+                tracing::info!("this cluster is its own sub-cluster no more, and takes pins");
             }
             (Some(_) | None, _) => {}
         }
-        let is_go = |daemon: &Daemon| matches!(daemon, Daemon::GoCluster { .. });
-        if is_go(daemon) && !old.daemon.as_ref().is_some_and(is_go) {
+        let is_go = |below: &Below| matches!(below.daemon, Some(Daemon::GoCluster { .. }));
+        if is_go(new) && !is_go(old) {
             tracing::warn!(
                 name: messages::GO_BELOW,
                 "the ipfs daemon is the proxy of a Go ipfs-cluster: what it calls pinned is accepted there, and perhaps not held"
             );
         }
     }
+}
+
+/// What is known with a new answer. One in which somebody is missing says neither that there is no ring nor
+/// how deep it goes; but it cannot do so for ever, as peers may stay away for good.
+fn now_known(old: &Below, daemon: Daemon, (own, name): (&ClusterId, &str)) -> Below {
+    let (way, levels) = match &daemon {
+        Daemon::Cluster { tree } => (tree.way_to(own), tree.levels()),
+        Daemon::Kubo { .. }
+        | Daemon::GoCluster { .. }
+        | Daemon::Untold { .. }
+        | Daemon::Unknown { .. } => (None, 0),
+    };
+    let found = way.map(|way| ring(name, &way));
+    let is_partial = found.is_none() && !daemon.is_whole() && old.partial < PARTIAL_MAX;
+    Below {
+        is_asked: true,
+        daemon: Some(daemon),
+        ring: if is_partial { old.ring.clone() } else { found },
+        levels: if is_partial { levels.max(old.levels) } else { levels },
+        partial: if is_partial { old.partial + 1 } else { 0 },
+    }
+}
+
+/// The names on the way, harmless to screens and logs; others chose them.
+fn ring(name: &str, way: &[String]) -> String {
+    let names = std::iter::once(name).chain(way.iter().map(String::as_str));
+    let short = |name: &str| printable(&name.chars().take(NAME_CHARS_MAX).collect::<String>());
+    names.map(short).collect::<Vec<_>>().join(" > ")
+}
+
+/// Whether another daemon answers now, or one that has lost pins or records: what was held there may not be.
+fn may_hold_less(old: &Daemon, new: &Daemon) -> bool {
+    match (old, new) {
+        (Daemon::Cluster { tree: old }, Daemon::Cluster { tree: new }) => {
+            old.id != new.id || new.pins < old.pins || lost(new) > lost(old)
+        }
+        (Daemon::Kubo { id: old }, Daemon::Kubo { id: new }) => old != new,
+        (old, new) => std::mem::discriminant(old) != std::mem::discriminant(new),
+    }
+}
+
+fn lost(tree: &Tree) -> u64 {
+    let lost = |peer: &TreePeer| peer.unsettled.get(&PinStatus::UnexpectedlyUnpinned).copied();
+    tree.peers.iter().filter_map(lost).sum()
 }
 
 /// Pins that the peers of a cluster in place of Kubo have not brought to an end; `None` for another daemon.
@@ -144,4 +185,67 @@ pub async fn check(mut below: watch::Receiver<Below>) -> Result<Duration, Connec
         return Ok(LEVEL_WITHIN * levels);
     }
     Err(ConnectorError::Refused { attempt: "pin", message: refusal })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::ids::PeerId;
+
+    fn id(digit: char) -> ClusterId {
+        String::from(digit).repeat(32).parse().unwrap()
+    }
+
+    fn cluster(digit: char, beside: Daemon) -> Daemon {
+        let peer: PeerId = "12D3KooWSZ2ZmmbwDEcQsJwM2QWHLhiQWc5hUAGivYC9fDYPEPha".parse().unwrap();
+        let peer = TreePeer {
+            peer,
+            name: "one".to_owned(),
+            is_member: true,
+            free: None,
+            unsettled: [].into(),
+            pin: None,
+            daemon: Some(beside),
+        };
+        let above = Tree::above(id(digit), format!("{digit}\u{1b}"));
+        Daemon::Cluster { tree: Box::new(Tree { is_above: false, peers: vec![peer], ..above }) }
+    }
+
+    fn unknown() -> Daemon {
+        Daemon::Unknown { error: "silent".to_owned() }
+    }
+
+    #[test]
+    fn an_answer_with_somebody_missing_does_not_open_a_ring_at_once() {
+        let own = id('a');
+        let top = Daemon::Cluster { tree: Box::new(Tree::above(own.clone(), "top".to_owned())) };
+        let ask = |old: &Below, daemon| now_known(old, daemon, (&own, "top"));
+        let ring = ask(&Below::default(), cluster('b', cluster('c', top)));
+        assert_eq!(ring.ring.as_deref(), Some("top > b\u{fffd} > c\u{fffd} > top"));
+        assert_eq!(ring.levels, 3);
+        let mut known = ring.clone();
+        for _ in 0..PARTIAL_MAX {
+            known = ask(&known, cluster('b', unknown()));
+            assert_eq!((&known.ring, known.levels), (&ring.ring, 3));
+        }
+        assert_eq!(ask(&known, cluster('b', unknown())).ring, None, "not for ever");
+        let kubo = Daemon::Kubo { id: "k".to_owned() };
+        assert_eq!(ask(&ring, cluster('b', kubo)).ring, None, "a whole answer counts");
+    }
+
+    #[test]
+    fn another_daemon_or_one_that_lost_something_is_doubted() {
+        let kubo = |id: &str| Daemon::Kubo { id: id.to_owned() };
+        let with = |pins, lost| {
+            let Daemon::Cluster { mut tree } = cluster('b', kubo("k")) else { unreachable!() };
+            tree.pins = pins;
+            tree.peers[0].unsettled.insert(PinStatus::UnexpectedlyUnpinned, lost);
+            Daemon::Cluster { tree }
+        };
+        assert!(may_hold_less(&kubo("a"), &kubo("b")) && !may_hold_less(&kubo("a"), &kubo("a")));
+        assert!(may_hold_less(&kubo("a"), &with(3, 0)) && may_hold_less(&with(3, 0), &kubo("a")));
+        assert!(may_hold_less(&with(3, 0), &with(2, 0)) && may_hold_less(&with(3, 0), &with(3, 1)));
+        assert!(!may_hold_less(&with(3, 1), &with(4, 0)));
+        assert!(may_hold_less(&with(3, 0), &cluster('c', kubo("k"))));
+    }
 }

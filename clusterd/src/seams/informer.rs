@@ -13,6 +13,7 @@ use multiaddr::{Multiaddr, Protocol};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::api::below::Below;
 use crate::api::kubo::Kubo;
 use crate::api::room::Counts;
 use crate::clock;
@@ -46,6 +47,8 @@ pub struct Informer {
     pub is_follower: bool,
     /// Bytes of Kubo's volume that stay free.
     pub reserve: u64,
+    /// What the daemon is: nothing can be given to one that leads back to this cluster.
+    pub below: watch::Receiver<Below>,
     /// Somebody new listens: all is told at once.
     pub wake: Arc<Notify>,
 }
@@ -62,7 +65,8 @@ impl Informer {
     /// Publishes until the node has gone. A Kubo that hangs holds up nothing: its facts are looked up beside.
     pub async fn run(self) {
         let (facts, seen) = watch::channel(Facts::default());
-        let looking = tokio::spawn(look(Arc::clone(&self.kubo), self.reserve, facts));
+        let looking =
+            tokio::spawn(look(Arc::clone(&self.kubo), (self.reserve, self.below.clone()), facts));
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen = seen;
@@ -173,7 +177,11 @@ impl Space {
     }
 }
 
-async fn look(kubo: Arc<dyn Kubo>, reserve: u64, facts: watch::Sender<Facts>) {
+async fn look(
+    kubo: Arc<dyn Kubo>,
+    (reserve, below): (u64, watch::Receiver<Below>),
+    facts: watch::Sender<Facts>,
+) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut is_told, mut space) = (false, Space::default());
@@ -193,7 +201,8 @@ async fn look(kubo: Arc<dyn Kubo>, reserve: u64, facts: watch::Sender<Facts>) {
             }
             Err(_) => {}
         }
-        let free = kubo.free_space(reserve).await.ok();
+        let is_ring = below.borrow().ring.is_some();
+        let free = kubo.free_space(reserve).await.ok().filter(|_| !is_ring);
         match free.and_then(|free| space.see(free, Instant::now())) {
             Some(Told::Used) => tracing::warn!(
                 name: messages::NO_SPACE,

@@ -178,8 +178,9 @@ impl Kubo for KuboSeam {
             if is_cluster != Some(false)
                 && let Daemon::Cluster { tree } = self.below(shallow()).await?
             {
-                let words = "the cluster in place of an ipfs daemon does not tell its space";
-                return tree.free.ok_or_else(|| ApiError::new(ErrorCode::IpfsRefused, words));
+                let words = "the cluster in place of an ipfs daemon takes no pins, or does not tell its space";
+                let free = tree.free.filter(|_| tree.refuses.is_empty());
+                return free.ok_or_else(|| ApiError::new(ErrorCode::IpfsRefused, words));
             }
             let free = repo::free_space(&self.client, reserve).await;
             free.map_err(|error| failure(error, None))

@@ -132,7 +132,7 @@ impl Peer for RpcPeer {
     }
 
     fn beside(&self, query: Query) -> Soon<'_, Beside> {
-        Box::pin(async move { Ok(self.room.beside(&query).await) })
+        Box::pin(async move { self.room.beside(&query).await.map_err(refusal) })
     }
 
     fn swarm_peers(&self) -> Soon<'_, Vec<PeerId>> {

@@ -1,5 +1,7 @@
 //! A [`Tree`] on the screen and on a page: as lines of text, and as a picture.
 
+use std::collections::BTreeSet;
+
 use crate::api::tree::{Daemon, Tree, TreePeer};
 
 mod svg;
@@ -16,8 +18,8 @@ pub use text::{TextLine, lines};
 pub enum Health {
     /// All peers are members with a working daemon, and new pins are taken.
     Ok,
-    /// A peer is silent, has no working daemon, or has a cluster below it that is not well; or new pins
-    /// are refused. A pin can still be held by as many as must.
+    /// A peer is silent, has no working daemon, or has a cluster below it that is not well; new pins
+    /// are refused; or two peers stand over one cluster. A pin can still be held by as many as must.
     Degraded,
     /// Fewer members have a working daemon than must hold a pin by default, or none has: a new pin waits.
     /// With copies everywhere, all members must.
@@ -33,7 +35,8 @@ impl Health {
         if tree.is_above {
             return Self::Loop;
         }
-        let (mut members, mut working, mut is_well) = (0, 0, tree.refuses.is_empty());
+        let (mut members, mut working) = (0, 0);
+        let mut is_well = tree.refuses.is_empty() && shared(tree).is_none();
         for peer in &tree.peers {
             let below = below(peer);
             members += usize::from(peer.is_member);
@@ -58,6 +61,27 @@ impl Health {
             Self::Loop => "loop",
         }
     }
+}
+
+/// The name of a cluster that stands below two peers: what one of them lets go of, the other has lost, and two
+/// copies there are one.
+#[must_use]
+pub fn shared(tree: &Tree) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    let below = tree.peers.iter().filter_map(|peer| match &peer.daemon {
+        Some(Daemon::Cluster { tree }) => Some(tree),
+        Some(
+            Daemon::Kubo { .. }
+            | Daemon::GoCluster { .. }
+            | Daemon::Untold { .. }
+            | Daemon::Unknown { .. },
+        )
+        | None => None,
+    });
+    below
+        .filter(|tree| !tree.is_above)
+        .find(|tree| !seen.insert(&tree.id))
+        .map(|tree| tree.name.as_str())
 }
 
 /// Health of what a peer has for a daemon. What was not asked for, or is not told, is taken for good.

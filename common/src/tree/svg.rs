@@ -151,7 +151,7 @@ impl Sheet {
             let (stand, words) = words::cluster_pin(tree, pin);
             (Some(stand), words)
         }));
-        lines.extend(words::refuses(tree).map(|words| (Some(Stand::Failed), words)));
+        lines.extend(words::trouble(tree).map(|words| (Some(Stand::Failed), words)));
         let has_second = |peer: &TreePeer| peer.pin.is_some() || !peer.unsettled.is_empty();
         let row_height = if tree.peers.iter().any(has_second) { 44 } else { 30 };
         let more = tree.peers.len() - shown;

@@ -62,7 +62,7 @@ impl Drawing {
         let pin = tree.pin.as_ref().map(|pin| words::cluster_pin(tree, pin));
         let failed = pin.as_ref().is_some_and(|(stand, _)| *stand == Stand::Failed);
         let figures = words::figures(tree);
-        let rest = joined([Some(figures), pin.map(|(_, words)| words), words::refuses(tree)]);
+        let rest = joined([Some(figures), pin.map(|(_, words)| words), words::trouble(tree)]);
         let name = words::name(&tree.name);
         let words = format!("cluster {name}: {} · {rest}", health.as_str());
         self.put(place.branch, words, failed || health != Health::Ok);

@@ -1,5 +1,6 @@
 //! What is said of clusters, peers and pins, alike in text and picture.
 
+use super::shared;
 use crate::api::tree::{ClusterPin, Daemon, PeerPinState, Tree, TreePeer};
 use crate::printable::printable;
 use crate::status::PinStatus;
@@ -57,9 +58,18 @@ pub(super) fn unsettled(peer: &TreePeer) -> String {
     joined(counts.map(|(status, pins)| Some(format!("{pins} {}", status.as_str()))))
 }
 
-/// Why a cluster refuses new pins.
-pub(super) fn refuses(tree: &Tree) -> Option<String> {
-    (!tree.refuses.is_empty()).then(|| format!("refuses new pins: {}", said(&tree.refuses)))
+/// What is wrong with a cluster as a whole.
+pub(super) fn trouble(tree: &Tree) -> Option<String> {
+    let refuses =
+        (!tree.refuses.is_empty()).then(|| format!("refuses new pins: {}", said(&tree.refuses)));
+    let shared = shared(tree).map(|below| {
+        format!(
+            "two peers stand over cluster {}: what one lets go of, the other loses",
+            name(below)
+        )
+    });
+    let trouble = joined([refuses, shared]);
+    (!trouble.is_empty()).then_some(trouble)
 }
 
 /// How a pin stands.

@@ -21,6 +21,7 @@ impl<S: Store> Node<S> {
         }
         if let Some(ring) = self.ring.clone()
             && let Some(waiter) = new_pin(&input)
+            && !self.is_repeated(&input)?
         {
             effects.push(refused(waiter, Refusal::Ring { ring }));
             return Ok(());
@@ -31,8 +32,9 @@ impl<S: Store> Node<S> {
             self.give_up(peer, now);
         } else if let Input::Ring { ring } = input {
             self.ring = ring;
-        } else if let Input::Below { unsettled } = input {
-            if self.counts.to_pin() > unsettled {
+        } else if let Input::Below { unsettled, is_doubtful } = input {
+            let comes = unsettled.is_some_and(|unsettled| self.counts.to_pin() > unsettled);
+            if comes || is_doubtful {
                 self.tracker.audit.hurry(now);
             }
         } else if let Input::PeerRemoved { peer } = input {
@@ -108,6 +110,22 @@ impl<S: Store> Node<S> {
             | Input::Ring { .. }
             | Input::Below { .. } => Ok(()),
         }
+    }
+
+    /// Whether a call finds its own work done, and only waits.
+    fn is_repeated(&self, input: &Input) -> Result<bool, StoreError> {
+        let request = if let Input::Pin { call, .. } = input {
+            if call.as_ref().is_some_and(|call| call.accepted) {
+                return Ok(true);
+            }
+            call.as_ref().map(|call| call.id)
+        } else if let Input::Update { request, .. } = input {
+            *request
+        } else {
+            None
+        };
+        let past = request.map(|id| self.requests.past(&self.store, id)).transpose()?;
+        Ok(past.flatten().is_some())
     }
 
     /// A question that memory answers.

@@ -197,10 +197,10 @@ fn what_a_cluster_below_has_settled_is_found_before_the_next_attempt() {
     world.input(input);
     world.kubo.held.insert(cid(1), (PinMode::Recursive, String::new()));
     let calls = world.kubo.calls;
-    world.input(Input::Below { unsettled: 1 });
+    world.input(Input::Below { unsettled: Some(1), is_doubtful: false });
     world.pass(11_000);
     assert_eq!(world.kubo.audits, 0, "it is the one that is missing here");
-    world.input(Input::Below { unsettled: 0 });
+    world.input(Input::Below { unsettled: Some(0), is_doubtful: false });
     world.pass(2_000);
     world.answer_probes_and_audits();
     assert_eq!(world.status(cid(1)).1.status, PinStatus::Pinned);

@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::super::msgpack::{Decode, DecodeError, Encode, Reader, Writer};
 
+/// Longest of them in bytes; all members together must stay within what a tree may take.
+const TOLD_BYTES_MAX: usize = 1 << 20;
+
 impl Encode for Query {
     fn encode(&self, to: &mut Writer) {
         put(self, to);
@@ -38,5 +41,9 @@ fn put(value: &impl Serialize, to: &mut Writer) {
 }
 
 fn take<T: DeserializeOwned>(from: &mut Reader<'_>) -> Result<T, DecodeError> {
-    serde_json::from_slice(from.raw()?).map_err(|error| DecodeError::content(error.to_string()))
+    let json = from.raw()?;
+    if json.len() > TOLD_BYTES_MAX {
+        return Err(DecodeError::content(format!("more than {TOLD_BYTES_MAX} bytes of a tree")));
+    }
+    serde_json::from_slice(json).map_err(|error| DecodeError::content(error.to_string()))
 }
