@@ -282,7 +282,7 @@ pub enum Input {
         /// The names of the clusters on the way from this one to itself; `None` where it is not.
         ring: Option<String>,
     },
-    /// A cluster in place of Kubo told how many pins its peers have not brought to an end. Where that is less than
+    /// A cluster in place of Kubo told how many pins its peers shall hold and do not. Where that is less than
     /// what is missing here, some of it is held there now.
     Below {
         /// Pins, counted at each of its peers.
