@@ -284,8 +284,8 @@ pub enum Input {
     },
     /// The IPFS daemon was asked what it is.
     Below {
-        /// Of a cluster, the pins that its peers have not brought to an end, counted at each. Where that is less
-        /// than what is missing here, some of it is held there now.
+        /// Of a cluster, the pins that its peers shall hold and do not, counted at each. Where that is less than
+        /// what is missing here, some of it is held there now.
         unsettled: Option<u64>,
         /// It is another one than before, or may hold less than it did.
         is_doubtful: bool,

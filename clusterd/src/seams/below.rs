@@ -156,11 +156,16 @@ fn lost(tree: &Tree) -> u64 {
     tree.peers.iter().filter_map(lost).sum()
 }
 
-/// Pins that the peers of a cluster in place of Kubo have not brought to an end; `None` for another daemon.
+/// Pins that the peers of a cluster in place of Kubo shall hold and do not; `None` for another daemon.
 fn unsettled(daemon: &Daemon) -> Option<u64> {
     match daemon {
         Daemon::Cluster { tree } => {
-            Some(tree.peers.iter().flat_map(|peer| peer.unsettled.values()).sum())
+            let is_unpin = |status: &PinStatus| {
+                use PinStatus::{UnpinError, UnpinQueued, Unpinning};
+                matches!(status, UnpinError | UnpinQueued | Unpinning)
+            };
+            let states = tree.peers.iter().flat_map(|peer| &peer.unsettled);
+            Some(states.filter(|(status, _)| !is_unpin(status)).map(|(_, pins)| pins).sum())
         }
         Daemon::Kubo { .. }
         | Daemon::GoCluster { .. }
