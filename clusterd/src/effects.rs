@@ -20,6 +20,7 @@ use crate::api::door::Waiters;
 use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
+use crate::ipfs::held;
 use crate::ipfs::pin::{self, PinOrder};
 use crate::ipfs::repo;
 use crate::net::Net;
@@ -166,7 +167,7 @@ impl Outbox {
             pin::pin(&kubo, &order, limit, progress).await?;
             match patience.is_zero() {
                 true => Ok(()),
-                false => pin::await_held(&kubo, (&order.cid, order.mode), limit).await,
+                false => held::await_held(&kubo, (&order.cid, order.mode), limit).await,
             }
         });
     }

@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod client;
 pub mod error;
 pub mod form;
+pub mod held;
 mod http;
 mod lines;
 pub mod pin;

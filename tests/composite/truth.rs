@@ -163,6 +163,29 @@ fn while_all_kubos_below_are_away_a_pin_fails_and_is_made_once_they_are_back() {
 }
 
 #[test]
+fn a_sub_cluster_that_answers_once_it_has_accepted_is_asked_until_it_holds_the_pin() {
+    let mut sub = Sub::of(1, IMPATIENT);
+    sub.setup.proxyd = "wait = \"accepted\"\n".to_owned();
+    let all = Composite::start(&with_clusterd(IMPATIENT), &[sub]).unwrap();
+    let (main, stack) = (&all.main[0], &all.subs[0].rust[0].stack);
+    let words = format!("late {}", Random::from_clock().bits());
+    let options = "only-hash=true&cid-version=1&raw-leaves=true";
+    let cid = rpc::add(&api(&stack.kubo), options, &words).unwrap();
+    pin(&main.control(), &cid, "").unwrap();
+    // It has answered, and failed since; neither counts as pinned.
+    let failed_below = || {
+        assert_ne!(state(main, &cid).status, "pinned");
+        let answer = stack.control().call("GET", &format!("/pins/{cid}"), "").unwrap();
+        answer.text().contains("pin_error").then_some(())
+    };
+    wait::until("the failure below", SOON, failed_below).unwrap();
+    let options = "pin=false&cid-version=1&raw-leaves=true";
+    rpc::add(&api(&stack.kubo), options, &words).unwrap();
+    wait_for(main, &cid, "pinned");
+    assert!(held(&api(&stack.kubo), &cid).is_some());
+}
+
+#[test]
 fn what_the_sub_cluster_loses_is_not_said_to_be_pinned_until_it_is_again() {
     let all = one_over(1, "");
     let (main, stack) = (&all.main[0], &all.subs[0].rust[0].stack);

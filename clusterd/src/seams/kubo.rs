@@ -19,7 +19,7 @@ use crate::ipfs::audit::{Audit, Pace};
 use crate::ipfs::client::Client;
 use crate::ipfs::error::ConnectorError;
 use crate::ipfs::form::Form;
-use crate::ipfs::{below, blocks, pin, repo, resolve, upload};
+use crate::ipfs::{below, blocks, held, pin, repo, resolve, upload};
 
 /// Limit of calls that wait for content of others, where the client gave none.
 const PATIENT: Duration = Duration::from_secs(10 * 60);
@@ -59,7 +59,7 @@ impl Kubo for KuboSeam {
 
     fn holds(&self, cid: Cid, mode: PinMode, limit: Option<Duration>) -> Soon<'_, bool> {
         Box::pin(async move {
-            let held = pin::is_held(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
+            let held = held::is_held(&self.client, &cid, mode, limit.unwrap_or(PATIENT)).await;
             held.map_err(|error| failure(error, limit))
         })
     }
@@ -80,7 +80,7 @@ impl Kubo for KuboSeam {
 
     fn indirect(&self, cid: Cid, limit: Option<Duration>) -> Soon<'_, Option<String>> {
         Box::pin(async move {
-            let found = pin::indirect(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
+            let found = held::indirect(&self.client, &cid, limit.unwrap_or(PATIENT)).await;
             found.map_err(|error| failure(error, limit))
         })
     }
