@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::ids::RequestId;
 use common::messages;
+use tokio::sync::Semaphore;
 
 use crate::server::Worker;
 use crate::upstream::address::Address;
@@ -28,8 +29,11 @@ const PATH: &str = "/api/v0/cluster/via";
 const HOPS_MAX: usize = 8;
 /// How often it is asked while all is well.
 const EVERY: Duration = Duration::from_secs(60);
-/// How often while there is a ring, or no answer.
-const SOON: Duration = Duration::from_secs(5);
+/// How often while there is a ring, or no answer. Before a ring is found requests go round in it, and must
+/// not have taken all connections by then.
+const SOON: Duration = Duration::from_secs(3);
+/// Up to so much sooner, so that proxyds that were started together do not keep each other busy for ever.
+const APART_MAX: Duration = Duration::from_secs(1);
 
 /// What is known of the way behind this proxyd. One for the daemon.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Ring {
     id: RequestId,
     listen: Vec<Address>,
     is_closed: AtomicBool,
+    /// Held while a question of another proxyd is asked on.
+    turn: Semaphore,
     /// What clients are told while it is closed.
     words: Mutex<Arc<str>>,
 }
@@ -49,7 +55,8 @@ impl Ring {
         let random = RandomState::new();
         let half = |which: u8| u128::from(random.hash_one(which));
         let id = RequestId::from_bits(half(0) << 64 | half(1));
-        Self { id, listen, is_closed: AtomicBool::new(false), words: Mutex::new(Arc::from("")) }
+        let (is_closed, words) = (AtomicBool::new(false), Mutex::new(Arc::from("")));
+        Self { id, listen, is_closed, turn: Semaphore::new(1), words }
     }
 
     /// Why nothing can be passed on; `None` nearly always, at the cost of one look at memory.
@@ -129,8 +136,14 @@ pub async fn watch(worker: Arc<Worker>) {
     let ring = &worker.context.ring;
     loop {
         let route = ask(&[ring.id], &worker.upstream).await;
-        tokio::time::sleep(ring.take(&route)).await;
+        tokio::time::sleep(ring.take(&route).saturating_sub(apart())).await;
     }
+}
+
+/// A part of [`APART_MAX`] by chance.
+fn apart() -> Duration {
+    let millis = u64::try_from(APART_MAX.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(RandomState::new().hash_one(0_u8) % millis)
 }
 
 #[cfg(test)]
