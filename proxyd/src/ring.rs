@@ -29,11 +29,13 @@ const PATH: &str = "/api/v0/cluster/via";
 const HOPS_MAX: usize = 8;
 /// How often it is asked while all is well.
 const EVERY: Duration = Duration::from_secs(60);
-/// How often while there is a ring, or no answer. Before a ring is found requests go round in it, and must
-/// not have taken all connections by then.
+/// How often while there is a ring, or no answer.
 const SOON: Duration = Duration::from_secs(3);
-/// Up to so much sooner, so that proxyds that were started together do not keep each other busy for ever.
-const APART_MAX: Duration = Duration::from_secs(1);
+/// How often while nobody is there: who comes may close a ring, and until that is found requests go round
+/// in it and take one connection after another.
+const AWAY: Duration = Duration::from_millis(500);
+/// Up to this part of it sooner, so that proxyds that were started together do not keep each other busy.
+const APART_MAX: u32 = 4;
 
 /// What is known of the way behind this proxyd. One for the daemon.
 #[derive(Debug)]
@@ -76,7 +78,10 @@ impl Ring {
                 return EVERY;
             }
             // Nothing goes round where somebody is away.
-            End::Away => self.open(),
+            End::Away => {
+                self.open();
+                return AWAY;
+            }
             // It may be as it was.
             End::Untold => {}
         }
@@ -136,14 +141,14 @@ pub async fn watch(worker: Arc<Worker>) {
     let ring = &worker.context.ring;
     loop {
         let route = ask(&[ring.id], &worker.upstream).await;
-        tokio::time::sleep(ring.take(&route).saturating_sub(apart())).await;
+        tokio::time::sleep(apart(ring.take(&route))).await;
     }
 }
 
-/// A part of [`APART_MAX`] by chance.
-fn apart() -> Duration {
-    let millis = u64::try_from(APART_MAX.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(RandomState::new().hash_one(0_u8) % millis)
+/// This time but for a part of it by chance.
+fn apart(time: Duration) -> Duration {
+    let [byte, ..] = RandomState::new().hash_one(0_u8).to_le_bytes();
+    time - time / APART_MAX * u32::from(byte) / u32::from(u8::MAX)
 }
 
 #[cfg(test)]
@@ -156,6 +161,13 @@ mod tests {
 
     fn route(hops: &[&Ring], end: End) -> Route {
         Route { hops: hops.iter().map(|ring| ring.hop()).collect(), end }
+    }
+
+    #[test]
+    fn times_differ_a_little() {
+        let times: Vec<Duration> = (0..64).map(|_| apart(SOON)).collect();
+        assert!(times.iter().all(|time| (SOON * 3 / 4..=SOON).contains(time)), "{times:?}");
+        assert!(times.iter().any(|time| *time != times[0]));
     }
 
     #[test]
@@ -182,7 +194,7 @@ mod tests {
         let one = Ring::new(listen(1));
         one.take(&route(&[&one], End::Ring));
         assert!(one.closed().unwrap().contains("leads back to this proxyd itself, /ip4/"));
-        assert_eq!(one.take(&route(&[], End::Away)), SOON);
+        assert_eq!(one.take(&route(&[], End::Away)), AWAY);
         assert_eq!(one.closed(), None);
     }
 
