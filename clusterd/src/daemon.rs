@@ -44,7 +44,7 @@ pub enum DaemonError {
     /// The network of peers.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// The port of metrics, or that of the status page.
+    /// The port of metrics, or that of the status page; the daemon runs without the latter.
     #[error("cannot listen on {address}: {source}; change listen in [{table}]")]
     Listen {
         /// The table of the settings.
@@ -125,10 +125,7 @@ pub async fn run(
         let listener = listen("metrics", address).await?;
         serving.spawn(server::serve_metrics(listener, Arc::clone(&room), stopping.clone()));
     }
-    if let Some(address) = config.status_listen {
-        let listener = listen("status", address).await?;
-        serving.spawn(server::serve_page(listener, Arc::clone(&room), stopping.clone()));
-    }
+    serve_page(&config, &room, &stopping, &mut serving).await;
     tracing::info!(peer = %identity.peer, "ready");
     lifecycle::ready("ready");
     while signals.next().await == Wish::Reload {
@@ -155,6 +152,25 @@ pub async fn run(
         }
     }
     Ok(())
+}
+
+/// Serves the status page where it has a port. One that cannot be had is no reason to leave the pins alone.
+async fn serve_page(
+    config: &Config,
+    room: &Arc<Room>,
+    stopping: &watch::Receiver<bool>,
+    serving: &mut JoinSet<()>,
+) {
+    let Some(address) = config.status_listen else { return };
+    match listen("status", address).await {
+        Ok(listener) => {
+            serving.spawn(server::serve_page(listener, Arc::clone(room), stopping.clone()));
+        }
+        Err(error) => tracing::warn!(
+            %error,
+            "the status page has no port until clusterd is restarted; it is on the control socket"
+        ),
+    }
 }
 
 async fn listen(table: &'static str, address: SocketAddr) -> Result<TcpListener, DaemonError> {

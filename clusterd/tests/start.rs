@@ -112,6 +112,26 @@ fn the_state_of_a_newer_program_is_left_alone() {
 }
 
 #[test]
+fn a_port_of_the_status_page_that_is_taken_is_said_and_no_reason_to_stay_away() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = fs::read_to_string(place.path().join("clusterd.toml")).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    place.configure(&format!("{settings}[status]\nlisten = \"/ip4/127.0.0.1/tcp/{port}\"\n"));
+    let child = place.command().stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running(child);
+    let log = std::io::BufReader::new(running.0.stderr.take().unwrap());
+    let said: Vec<String> = std::io::BufRead::lines(log)
+        .map(Result::unwrap)
+        .take_while(|line| !line.contains(" INFO ready "))
+        .filter(|line| line.contains("status page"))
+        .collect();
+    assert!(place.path().join("control.sock").exists(), "it goes on");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("WARN") && said[0].contains("change listen in [status]"), "{said:?}");
+}
+
+#[test]
 fn a_second_clusterd_is_refused_and_the_first_goes_on() {
     let place = Place::new();
     let mut first = place.start();

@@ -2,7 +2,7 @@
 //!
 //! Messages are constant; facts go in fields, of these names only: `request_id`, `cid`, `peer`,
 //! `endpoint`, `outcome`, `error`, `attempt`, `phase`, `head`, `height`, `duration_ms`, `bytes`,
-//! `path`, `address`, `count`. In the journal they are `F_CID=…` and so on.
+//! `path`, `address`, `count`, `ring`. In the journal they are `F_CID=…` and so on.
 
 use std::os::unix::fs::MetadataExt;
 

@@ -87,6 +87,15 @@ impl Guard {
         Passage::Open(edits(head, door, upstream))
     }
 
+    /// Whether a caller may read what is no secret but need not be told to everybody: all may unless
+    /// tokens are asked for here.
+    #[must_use]
+    pub fn trusts(&self, head: &RequestHead) -> bool {
+        self.authorizations.as_ref().is_none_or(|authorizations| {
+            authorizations.admit(head.method(), head.target(), head.header("Authorization"))
+        })
+    }
+
     /// Decides on a call of an intercepted command, as Kubo would.
     ///
     /// # Errors

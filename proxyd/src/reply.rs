@@ -143,12 +143,15 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Whether a client may take any clean end for success. A peer of Go ipfs-cluster 1.1.6 does; it is
-/// known by the agent of Go's plain HTTP client alone. That client never sends `TE`, so one that does
-/// has been taught of trailers; Kubo's own programs have agents of their own.
+/// Whether a client takes any clean end for success, as a peer of Go ipfs-cluster 1.1.6 does. It has the
+/// agent of Go's plain HTTP client, and alone sends a `Content-Type` that is empty: other programs with
+/// that agent (go-ipfs-api, older Go clients of Kubo) send none with a call without a body, and do look
+/// at trailers. One that sends `TE` has been taught of them.
 fn ignores_trailers(head: &RequestHead) -> bool {
     let agent = head.header("User-Agent").unwrap_or_default();
-    agent.starts_with(b"Go-http-client/") && head.header("TE").is_none()
+    agent.starts_with(b"Go-http-client/")
+        && head.header("Content-Type") == Some(b"".as_slice())
+        && head.header("TE").is_none()
 }
 
 /// An error as Kubo encodes it.

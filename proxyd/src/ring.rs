@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::ids::RequestId;
 use common::messages;
+use tokio::sync::Semaphore;
 
 use crate::server::Worker;
 use crate::upstream::address::Address;
@@ -29,7 +30,12 @@ const HOPS_MAX: usize = 8;
 /// How often it is asked while all is well.
 const EVERY: Duration = Duration::from_secs(60);
 /// How often while there is a ring, or no answer.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(3);
+/// How often while nobody is there: who comes may close a ring, and until that is found requests go round
+/// in it and take one connection after another.
+const AWAY: Duration = Duration::from_millis(500);
+/// Up to this part of it sooner, so that proxyds that were started together do not keep each other busy.
+const APART_MAX: u32 = 4;
 
 /// What is known of the way behind this proxyd. One for the daemon.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub struct Ring {
     id: RequestId,
     listen: Vec<Address>,
     is_closed: AtomicBool,
+    /// Held while a question of another proxyd is asked on.
+    turn: Semaphore,
     /// What clients are told while it is closed.
     words: Mutex<Arc<str>>,
 }
@@ -49,7 +57,8 @@ impl Ring {
         let random = RandomState::new();
         let half = |which: u8| u128::from(random.hash_one(which));
         let id = RequestId::from_bits(half(0) << 64 | half(1));
-        Self { id, listen, is_closed: AtomicBool::new(false), words: Mutex::new(Arc::from("")) }
+        let (is_closed, words) = (AtomicBool::new(false), Mutex::new(Arc::from("")));
+        Self { id, listen, is_closed, turn: Semaphore::new(1), words }
     }
 
     /// Why nothing can be passed on; `None` nearly always, at the cost of one look at memory.
@@ -69,7 +78,10 @@ impl Ring {
                 return EVERY;
             }
             // Nothing goes round where somebody is away.
-            End::Away => self.open(),
+            End::Away => {
+                self.open();
+                return AWAY;
+            }
             // It may be as it was.
             End::Untold => {}
         }
@@ -129,8 +141,14 @@ pub async fn watch(worker: Arc<Worker>) {
     let ring = &worker.context.ring;
     loop {
         let route = ask(&[ring.id], &worker.upstream).await;
-        tokio::time::sleep(ring.take(&route)).await;
+        tokio::time::sleep(apart(ring.take(&route))).await;
     }
+}
+
+/// This time but for a part of it by chance.
+fn apart(time: Duration) -> Duration {
+    let [byte, ..] = RandomState::new().hash_one(0_u8).to_le_bytes();
+    time - time / APART_MAX * u32::from(byte) / u32::from(u8::MAX)
 }
 
 #[cfg(test)]
@@ -143,6 +161,13 @@ mod tests {
 
     fn route(hops: &[&Ring], end: End) -> Route {
         Route { hops: hops.iter().map(|ring| ring.hop()).collect(), end }
+    }
+
+    #[test]
+    fn times_differ_a_little() {
+        let times: Vec<Duration> = (0..64).map(|_| apart(SOON)).collect();
+        assert!(times.iter().all(|time| (SOON * 3 / 4..=SOON).contains(time)), "{times:?}");
+        assert!(times.iter().any(|time| *time != times[0]));
     }
 
     #[test]
@@ -169,7 +194,7 @@ mod tests {
         let one = Ring::new(listen(1));
         one.take(&route(&[&one], End::Ring));
         assert!(one.closed().unwrap().contains("leads back to this proxyd itself, /ip4/"));
-        assert_eq!(one.take(&route(&[], End::Away)), SOON);
+        assert_eq!(one.take(&route(&[], End::Away)), AWAY);
         assert_eq!(one.closed(), None);
     }
 

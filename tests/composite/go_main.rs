@@ -1,6 +1,8 @@
 //! Go's main cluster over ours: its peers have the proxy of a sub-cluster for their Kubo, and do not know.
 
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use harness::cluster::allocations;
@@ -220,8 +222,19 @@ fn a_late_failure_breaks_the_answer_to_go() {
         Composite::start(&with_clusterd(""), &[Sub { rust: 1, setup: sub, ..Sub::default() }]);
     let all = all.unwrap();
     let nothing = Random::from_clock().cid_of_nothing();
-    let target = format!("/api/v0/pin/add?arg={nothing}&recursive=true&progress=true");
-    let agent = "User-Agent: Go-http-client/1.1\r\n";
-    let answer = all.subs[0].rust[0].stack.client().call("POST", &target, agent);
-    assert!(answer.is_err(), "{answer:?}");
+    let request = format!(
+        "POST /api/v0/pin/add?arg={nothing}&recursive=true&progress=true HTTP/1.1\r\nHost: x\r\n\
+         User-Agent: Go-http-client/1.1\r\nContent-Type: \r\nContent-Length: 0\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", all.subs[0].rust[0].stack.port())).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut told = Vec::new();
+    let end = stream.read_to_end(&mut told);
+    let told = String::from_utf8_lossy(&told);
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{told}");
+    assert!(body.starts_with("3\r\n{}\n\r\n"), "no progress came before: {told}");
+    assert!(!body.contains("Pins") && !body.contains("\r\n0\r\n"), "a clean end: {told}");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }

@@ -4,6 +4,7 @@ use harness::composite::{Composite, Sub, with_clusterd};
 use harness::http::Client;
 use harness::rpc;
 use harness::wait;
+use serde_json::Value;
 
 use super::place::{
     SOON, api, assert_placed, call, content_at, everywhere, held, is_gone, refused, wait_for_placed,
@@ -71,7 +72,7 @@ fn a_pin_is_made_changed_and_removed_on_the_kubos_that_the_records_name() {
 }
 
 /// Kubo's words.
-const NOT_PINNED: &str = "not pinned or pinned indirectly";
+pub(super) const NOT_PINNED: &str = "not pinned or pinned indirectly";
 
 /// What the proxy of a main peer lists of a plain pin, a named one, and a direct one.
 fn listed(client: &Client, [plain, named, direct]: [&str; 3]) {
@@ -97,8 +98,14 @@ fn what_a_sub_cluster_has_lost_is_unpinned_without_a_complaint() {
     rpc::pin_rm(&api(&all.subs[1].rust[0].stack.kubo), &cid).unwrap();
     rpc::pin_rm(&client, &cid).unwrap();
     wait_for_gone(&all, &cid);
-    let text = control.call("GET", &format!("/pins/{cid}"), "").unwrap().text();
-    assert!(!text.contains("error\"") || text.contains("\"status\":\"unpinned\""), "{text}");
+    wait::until("both main peers to be done with it", SOON, || {
+        let answer = control.call("GET", &format!("/pins/{cid}"), "").ok()?;
+        let status: Value = serde_json::from_slice(&answer.body).ok()?;
+        let peers = status["peer_map"].as_object()?;
+        let is_done = |peer: &Value| peer["status"] == "unpinned" && peer["error"] == "";
+        (peers.len() == 2 && peers.values().all(is_done)).then_some(())
+    })
+    .unwrap();
     let errors = control.call("GET", "/pins?filter=error", "").unwrap().text();
     assert!(!errors.contains(&cid), "{errors}");
 }

@@ -25,6 +25,7 @@ fn the_page_is_on_the_control_socket_and_on_a_port_of_its_own() {
     }
     the_port_has_nothing_else(&tcp);
     names_of_other_machines_are_refused(&tcp);
+    pages_of_other_sites_are_refused(&tcp);
     let proxy = Client::unix(&proxy_socket(stage.ours.directory()));
     assert_eq!(get(&proxy, "/status").status, 404);
     a_hung_kubo_does_not_hang_it(&stage, &tcp);
@@ -105,6 +106,18 @@ fn names_of_other_machines_are_refused(tcp: &Client) {
     assert_eq!(status("/status", ""), 421);
     assert_eq!(status("/status", "Host: localhost\r\nHost: evil.example\r\n"), 421);
     assert_eq!(status("http://evil.example/status", "Host: localhost\r\n"), 421);
+}
+
+fn pages_of_other_sites_are_refused(tcp: &Client) {
+    let status = |target: &str, site: &str| {
+        tcp.call("GET", target, &format!("Sec-Fetch-Site: {site}\r\n")).unwrap().status
+    };
+    for site in ["none", "same-origin", "same-site"] {
+        assert_eq!(status("/status", site), 200, "{site}");
+    }
+    for target in ["/status", "/status/style.css", "/", "/id"] {
+        assert_eq!(status(target, "cross-site"), 403, "{target}");
+    }
 }
 
 fn a_hung_kubo_does_not_hang_it(stage: &Stage, tcp: &Client) {

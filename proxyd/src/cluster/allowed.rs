@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use super::Words;
 
-/// An answer holds for so long; the setting behind it changes with a restart alone.
-const HOLDS_FOR: Duration = Duration::from_secs(10);
+/// Leave holds for so long: a pin that is refused meanwhile is refused at the end of its upload.
+const LEAVE_HOLDS_FOR: Duration = Duration::from_secs(10);
+/// A refusal holds for less: a ring of clusters may be mended at any time, a follower with a restart alone.
+const REFUSAL_HOLDS_FOR: Duration = Duration::from_secs(2);
 /// A clusterd that is slower is asked again later: what it refuses it refuses at the end as well.
 const ASKED_FOR: Duration = Duration::from_secs(1);
 
@@ -39,7 +41,7 @@ impl Allowed {
     pub(super) async fn get(&self) -> Result<(), Words> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((asked, answer)) = newest
-            && asked.elapsed() < HOLDS_FOR
+            && asked.elapsed() < holds_for(&answer)
         {
             return answer;
         }
@@ -63,9 +65,19 @@ impl Allowed {
     }
 }
 
+/// How long an answer holds.
+fn holds_for(answer: &Result<(), Words>) -> Duration {
+    if answer.is_ok() { LEAVE_HOLDS_FOR } else { REFUSAL_HOLDS_FOR }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_asked_about_again_soon() {
+        assert!(holds_for(&Err(Words::from("a ring"))) < holds_for(&Ok(())));
+    }
 
     #[tokio::test]
     async fn a_clusterd_that_is_away_forbids_nothing() {

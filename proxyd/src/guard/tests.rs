@@ -133,3 +133,17 @@ fn a_token_is_asked_about_with_the_clients_own_path() {
     assert_eq!(path("x:/api/v0/pin%2Fls/a"), "/api/v0/pin%2Fls/a");
     assert_eq!(caller(9095, "/api/v0/pin/ls", "X: y").path, None);
 }
+
+#[test]
+fn where_tokens_are_asked_for_one_without_is_not_trusted() {
+    let json = br#"{"ann": {"AuthSecret": "bearer:tok", "AllowedPaths": ["/api/v0"]}}"#;
+    let guarded = Guard::new(Authorizations::parse(json).unwrap(), Vec::new());
+    let open = Guard::new(None, Vec::new());
+    let head = |field: &str| {
+        let text = format!("POST /api/v0/cluster/via HTTP/1.1\r\nHost: h\r\n{field}\r\n");
+        RequestHead::parse(text.as_bytes()).unwrap().unwrap().0
+    };
+    assert!(open.trusts(&head("")) && !guarded.trusts(&head("")));
+    assert!(guarded.trusts(&head("Authorization: Bearer tok\r\n")));
+    assert!(!guarded.trusts(&head("Authorization: Bearer other\r\n")));
+}

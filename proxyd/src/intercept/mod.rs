@@ -210,11 +210,14 @@ pub async fn serve(found: Found, exchange: &mut Exchange, edits: &Edits) {
 }
 
 /// Why a request cannot be served while proxyds stand in a ring; `None` while they do not, and for what
-/// needs no Kubo: the tree shows how they stand.
+/// ends there as well: the tree, which shows how they stand, and an unpin. A cluster hands an unpin on
+/// only once it has removed its own record, and one without a record answers at once, so that an unpin
+/// passes each cluster once at most.
 #[must_use]
 pub fn looped(found: Option<&Found>, ring: &Ring) -> Option<Arc<str>> {
     let words = ring.closed()?;
-    found.is_none_or(|found| found.endpoint != Endpoint::ClusterTree).then_some(words)
+    let ends = |found: &Found| matches!(found.endpoint, Endpoint::ClusterTree | Endpoint::PinRm);
+    (!found.is_some_and(ends)).then_some(words)
 }
 
 /// Answers a command that Kubo never sees.

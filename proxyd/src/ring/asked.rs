@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::ids::RequestId;
 use common::kubo::query;
+use tokio::time::timeout;
 
 use super::route::{End, Route, ask};
 use super::{HOPS_MAX, PATH, Ring};
@@ -20,14 +22,21 @@ pub fn is_asked(head: &RequestHead) -> bool {
     head.method() == b"POST" && behind.is_some_and(|rest| matches!(rest.first(), None | Some(b'?')))
 }
 
-/// Answers the question. It needs no token, as the one who asks has none: it changes nothing, and tells
-/// where proxyds listen. A web page gets no answer.
+/// Questions of others wait so long for their turn. Two that each wait for the other one end so.
+const TURN_WITHIN: Duration = Duration::from_millis(100);
+
+/// Answers the question. It needs no token, as the proxyd that asks has none: it changes nothing. Where
+/// tokens are asked for, one without is told ids alone, and not where proxyds listen. A web page gets no
+/// answer.
 pub async fn answer(exchange: &mut Exchange) {
     let worker = Arc::clone(&exchange.worker);
     let sent = match path(&exchange.head) {
         Err((status, words)) => reply::unavailable(exchange, status, &words).await,
         Ok(path) => {
-            let route = worker.context.ring.route(path, &worker.upstream).await;
+            let mut route = worker.context.ring.route(path, &worker.upstream).await;
+            if !worker.context.guard.trusts(&exchange.head) {
+                route.conceal();
+            }
             send(exchange, &route).await
         }
     };
@@ -45,7 +54,11 @@ impl Ring {
             Route::to(End::TooLong)
         } else {
             path.push(self.id);
-            ask(&path, upstream).await
+            // One at a time, so that nobody makes this proxyd put many questions at once.
+            match timeout(TURN_WITHIN, self.turn.acquire()).await {
+                Ok(Ok(_turn)) => ask(&path, upstream).await,
+                Ok(Err(_)) | Err(_) => Route::to(End::Untold),
+            }
         };
         route.hops.insert(0, self.hop());
         route

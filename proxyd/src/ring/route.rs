@@ -85,6 +85,11 @@ impl Route {
         Self { hops: Vec::new(), end }
     }
 
+    /// Leaves out where proxyds listen.
+    pub(super) fn conceal(&mut self) {
+        self.hops.iter_mut().for_each(|hop| hop.listen.clear());
+    }
+
     /// Whether this proxyd is the one that found the ring.
     pub(super) fn is_last(&self, id: RequestId) -> bool {
         self.hops.last().is_some_and(|hop| hop.id == id.to_string())
@@ -143,6 +148,18 @@ mod tests {
         let route = Route::read(json.as_bytes()).unwrap();
         assert_eq!(route.hops[0].to_string(), "/ip4/127.0.0.1/tcp/1");
         assert!(route.is_last(RequestId::from_bits(0)) && !route.is_last(RequestId::from_bits(1)));
+    }
+
+    #[test]
+    fn a_concealed_way_still_finds_the_ring() {
+        let id = RequestId::from_bits(7);
+        let hops = vec![Hop::new(id, &[Address::local(1)])];
+        let mut route = Route { hops, end: End::Ring };
+        route.conceal();
+        let json = serde_json::to_string(&route).unwrap();
+        assert!(!json.contains("tcp"), "{json}");
+        let read = Route::read(json.as_bytes()).unwrap();
+        assert!(read.is_last(id) && read.hops[0].to_string().contains("does not tell"));
     }
 
     #[test]

@@ -18,11 +18,14 @@ fn line(stream: &mut UnixStream, line: &str) -> std::io::Result<()> {
 /// Sends a call as this client does.
 fn ask(client: &mut Client, target: &str, fields: &str) {
     client.send(format!(
-        "POST /api/v0/{target} HTTP/1.1\r\nHost: x\r\nContent-Type: \r\n{fields}Content-Length: 0\r\n\r\n"
+        "POST /api/v0/{target} HTTP/1.1\r\nHost: x\r\n{fields}Content-Length: 0\r\n\r\n"
     ));
 }
 
-const GO: &str = "User-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n";
+/// A peer of Go ipfs-cluster. Source: `contract.md` 4.
+const GO: &str = "User-Agent: Go-http-client/1.1\r\nContent-Type: \r\nAccept-Encoding: gzip\r\n";
+/// Another program in Go, such as go-ipfs-api.
+const OTHER_GO: &str = "User-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n";
 const PIN: &str =
     "pin/add?arg=QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG&recursive=true&progress=true";
 
@@ -52,7 +55,7 @@ fn a_pin_that_fails_late_has_no_clean_end_for_a_peer_of_go() {
 
 #[test]
 fn others_are_told_in_the_trailer_as_by_kubo() {
-    for fields in ["", "User-Agent: curl/8\r\n", &format!("{GO}TE: trailers\r\n")] {
+    for fields in ["", "User-Agent: curl/8\r\n", OTHER_GO, &format!("{GO}TE: trailers\r\n")] {
         let (proxyd, _clusterd, fail) = failing_late();
         let mut client = proxyd.connect();
         ask(&mut client, PIN, fields);
@@ -103,8 +106,10 @@ fn a_collection_that_breaks_off_without_such_lines_has_no_clean_end_for_a_peer_o
     ask(&mut client, "repo/gc", GO);
     client.head();
     assert!(client.is_reset());
-    let mut client = proxyd.connect();
-    ask(&mut client, "repo/gc", "");
-    let end = client.until("0\r\nX-Stream-Error: clusterd broke off");
-    assert!(end.contains("bafkreigh2"), "{end}");
+    for fields in ["", OTHER_GO] {
+        let mut client = proxyd.connect();
+        ask(&mut client, "repo/gc", fields);
+        let end = client.until("0\r\nX-Stream-Error: clusterd broke off");
+        assert!(end.contains("bafkreigh2"), "{end}");
+    }
 }

@@ -1,11 +1,16 @@
 //! Proxyds that stand in a ring, and one that leads to itself.
 
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::clusterd::Clusterd;
 use crate::stage::{Client, DEADLINE, OK, Place, Proxyd, always_ok, command, exit_code, post};
 
+const CID: &str = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKPbdG";
+const NOT_PINNED: &str =
+    r#"{"code":404,"message":"not pinned or pinned indirectly","reason":"not-pinned"}"#;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Asks until an answer has this in it, and gives that answer.
@@ -30,8 +35,16 @@ fn tcp(place: &Place) -> String {
 #[test]
 fn a_ring_of_three_is_named_and_refused_until_it_is_mended() {
     let places = [(); 3].map(|()| Arc::new(Place::reserve()));
-    let clusterd = Clusterd::answering(|_| {
-        ("200 OK", r#"{"id":"0123456789abcdef0123456789abcdef","name":"sub"}"#.to_owned())
+    let is_there = AtomicBool::new(true);
+    let clusterd = Clusterd::answering(move |line| {
+        if !line.contains(" /proxy/pin/rm ") {
+            let tree = r#"{"id":"0123456789abcdef0123456789abcdef","name":"sub"}"#;
+            return ("200 OK", tree.to_owned());
+        }
+        match is_there.swap(false, Ordering::Relaxed) {
+            true => ("200 OK", format!(r#"{{"pins":["{CID}"]}}"#)),
+            false => ("404 Not Found", NOT_PINNED.to_owned()),
+        }
     });
     let start = |at: usize, ipfs: &str, more: &str| Proxyd::start_at(&places[at], ipfs, more);
     let first = start(0, &tcp(&places[1]), &clusterd.setting());
@@ -47,8 +60,14 @@ fn a_ring_of_three_is_named_and_refused_until_it_is_mended() {
         let own = format!("this one, {}", tcp(&places[at]));
         until_told(proxyd, "/api/v0/id", &own);
     }
-    // What proxyd answers itself needs a Kubo as well, but for the tree.
+    // What proxyd answers itself needs a Kubo as well, but for the tree and for an unpin, which the ring
+    // brings back to one that has nothing to unpin any more.
     until_told(&first, "/api/v0/pin/ls", "HTTP/1.1 508 ");
+    until_told(&first, &format!("/api/v0/pin/add?arg={CID}"), "HTTP/1.1 508 ");
+    let unpin = format!("/api/v0/pin/rm?arg={CID}");
+    until_told(&first, &unpin, &format!("{{\"Pins\":[\"{CID}\"]}}"));
+    let told = until_told(&first, &unpin, "not pinned or pinned indirectly");
+    assert!(told.starts_with("HTTP/1.1 500 "), "{told}");
     until_told(&first, "/api/v0/cluster/tree", "\"name\":\"sub\"");
     let mut page = first.connect();
     page.send(
@@ -94,6 +113,46 @@ fn a_way_that_ends_at_kubo_is_told_hop_by_hop() {
     let mut client = proxyd.connect();
     ask(&mut client, &nine);
     assert!(client.until("}").contains("\"end\":\"too_long\""));
+}
+
+/// Something that never answers, and tells of each question that came with two ids.
+fn silent() -> (SocketAddr, mpsc::Receiver<Client>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (came, questions) = mpsc::sync_channel(8);
+    std::thread::spawn(move || {
+        let mut others = Vec::new();
+        for stream in listener.incoming() {
+            let mut asked = Client::new(stream.unwrap());
+            let head = asked.head();
+            if !head.contains("/cluster/via?path=") || !head.contains(',') {
+                others.push(asked);
+            } else if came.send(asked).is_err() {
+                return;
+            }
+        }
+    });
+    (address, questions)
+}
+
+#[test]
+fn questions_are_asked_on_one_at_a_time() {
+    let (upstream, questions) = silent();
+    let proxyd = Proxyd::start(upstream, "");
+    let question = post(&format!("/api/v0/cluster/via?path={}", "0".repeat(32)));
+    let mut first = proxyd.connect();
+    first.send(&question);
+    let asked = questions.recv_timeout(DEADLINE).unwrap();
+    for _ in 0..3 {
+        let mut other = proxyd.connect();
+        other.send(&question);
+        other.head();
+        assert!(other.until("}]").contains(&proxyd.address.port().to_string()));
+        assert!(other.until("}").contains("\"end\":\"untold\""));
+    }
+    assert!(questions.try_recv().is_err(), "a second one was asked on");
+    drop(asked);
+    assert!(first.until("}]").starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
 #[test]
