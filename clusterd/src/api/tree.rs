@@ -7,7 +7,7 @@ use clusterd_core::effect::Refusal;
 use common::api::error::{ApiError, ErrorCode};
 use common::api::pins::{GlobalPinInfo, PinInfo};
 use common::api::tree::{
-    Beside, ClusterPin, DEPTH_MAX, Daemon, PeerPinState, Query, Tree, TreePeer,
+    Beside, ClusterId, ClusterPin, DEPTH_MAX, Daemon, PeerPinState, Query, Tree, TreePeer,
 };
 use common::ids::{Cid, PeerId};
 use common::pin::Replication;
@@ -51,7 +51,7 @@ impl Room {
             let mut below = query.clone();
             below.above = [above.as_slice(), &[own.to_string().as_str()]].concat().join(",");
             let mut tree = self.alone(query.cid).await?;
-            self.ask_members(&mut tree, &below, above.len()).await?;
+            self.ask_members(&mut tree, &below, above.len()).await;
             Ok(bounded(tree))
         };
         let late = || ApiError::new(ErrorCode::DeadlineExceeded, "the tree was not made in time");
@@ -105,12 +105,7 @@ impl Room {
     }
 
     /// Asks each member what stands beside it.
-    async fn ask_members(
-        &self,
-        tree: &mut Tree,
-        query: &Query,
-        depth: usize,
-    ) -> Result<(), ApiError> {
+    async fn ask_members(&self, tree: &mut Tree, query: &Query, depth: usize) {
         let Some(query) = deeper(query) else {
             return mark_all(tree, &no_time().message);
         };
@@ -165,7 +160,6 @@ impl Room {
             };
             pin.held = tree.peers.iter().filter(is_held).count() as u64;
         }
-        Ok(())
     }
 
     /// What stands beside this peer, and how it stands itself; nothing is waited for longer than the query
@@ -219,7 +213,7 @@ impl Room {
 /// The clusters above, as they were given.
 fn above(query: &Query) -> Result<Vec<&str>, ApiError> {
     let ids: Vec<&str> = query.above.split(',').filter(|id| !id.is_empty()).collect();
-    match ids.iter().find(|id| id.parse::<common::api::tree::ClusterId>().is_err()) {
+    match ids.iter().find(|id| id.parse::<ClusterId>().is_err()) {
         Some(wrong) => Err(bad(format!("above: {wrong:?} is no id of a cluster"))),
         None if ids.len() > DEPTH_MAX => Err(bad(format!("above: more than {DEPTH_MAX} clusters"))),
         None => Ok(ids),
@@ -255,11 +249,10 @@ fn bounded(mut tree: Tree) -> Tree {
     tree
 }
 
-fn mark_all(tree: &mut Tree, words: &str) -> Result<(), ApiError> {
+fn mark_all(tree: &mut Tree, words: &str) {
     for peer in &mut tree.peers {
         peer.daemon = Some(Daemon::Unknown { error: words.to_owned() });
     }
-    Ok(())
 }
 
 /// The state in what one peer tells of a pin.

@@ -11,7 +11,7 @@ use common::messages;
 use common::status::PinStatus;
 use multiaddr::{Multiaddr, Protocol};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::api::below::Below;
 use crate::api::kubo::Kubo;
@@ -28,6 +28,9 @@ const LIFE: Duration = Duration::from_secs(30);
 const APART: Duration = Duration::from_secs(1);
 /// How often Kubo is asked for what the metrics say of it.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How soon one is asked again that answers and does not tell its space: a cluster in place of a Kubo that
+/// has just started.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is told.
 pub struct Informer {
@@ -182,13 +185,12 @@ async fn look(
     (reserve, below): (u64, watch::Receiver<Below>),
     facts: watch::Sender<Facts>,
 ) {
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut is_told, mut space) = (false, Space::default());
     while !facts.is_closed() {
-        ticks.tick().await;
         // While it does not answer the last id and addresses are repeated, as Go does.
-        match kubo.id().await {
+        let id = kubo.id().await;
+        let answers = id.is_ok();
+        match id {
             Ok(ipfs) => {
                 facts.send_modify(|facts| (facts.id, facts.addresses) = (ipfs.id, ipfs.addresses));
             }
@@ -212,6 +214,8 @@ async fn look(
             None => {}
         }
         facts.send_modify(|facts| facts.free = free);
+        let rest = if answers && free.is_none() && !is_ring { LOOK_AGAIN } else { LOOK_EVERY };
+        sleep(rest).await;
     }
 }
 

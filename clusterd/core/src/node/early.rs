@@ -1,4 +1,4 @@
-//! Pins that are asked for before this peer has heard which others there are.
+//! Pins that are asked for before this peer has heard which others there are, and what they can take.
 
 use super::Node;
 use super::pins::Asked;
@@ -33,7 +33,7 @@ impl<S: Store> Node<S> {
         now: Time,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        let is_early = self.config.expects_others
+        let is_early = (self.config.expects_others || self.some_have_not_told(now))
             && now < self.started.plus_millis(EARLY)
             && self.early.len() < WAITING_MAX;
         let kept = is_early.then(|| asked.clone());
@@ -47,6 +47,13 @@ impl<S: Store> Node<S> {
             (None, _) => {}
         }
         Ok(())
+    }
+
+    /// Whether there are others, and a member has not told yet by what pins are allocated, such as its space.
+    fn some_have_not_told(&self, now: Time) -> bool {
+        let told = self.members.candidates(&self.config.allocate_by, now);
+        let members = self.members.members(now).len();
+        members > 1 && told.len() < members
     }
 
     /// Tries those who wait again: a peer told something. The time of some may be over.

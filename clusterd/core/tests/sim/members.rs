@@ -1,11 +1,12 @@
 //! What peers tell runs out by itself, at a known time, and is kept as alerts.
 
 use clusterd_core::effect::Answer;
-use clusterd_core::input::Input;
+use clusterd_core::input::{Input, PinRequest, Until};
 use clusterd_core::members::{Members, Metric, PING};
 use common::ids::PeerId;
+use common::pin::Replication;
 
-use crate::world::World;
+use crate::world::{PEER, World, cid, request};
 
 const OTHER: &str = "12D3KooWSUmugQVfogFSJyTSqNpXmGmreFgPncRsbcuQyASKoN6G";
 
@@ -13,11 +14,15 @@ const OTHER: &str = "12D3KooWSUmugQVfogFSJyTSqNpXmGmreFgPncRsbcuQyASKoN6G";
 const LIFE: u64 = 30_000;
 
 fn ping(world: &World) -> Input {
+    told(world, OTHER.parse().unwrap(), PING, 0)
+}
+
+fn told(world: &World, peer: PeerId, name: &str, weight: i64) -> Input {
     Input::Metric(Metric {
-        peer: OTHER.parse().unwrap(),
-        name: PING.to_owned(),
-        value: String::new(),
-        weight: 0,
+        peer,
+        name: name.to_owned(),
+        value: weight.to_string(),
+        weight,
         is_group: false,
         is_valid: true,
         expires: world.now.plus_millis(LIFE),
@@ -58,4 +63,30 @@ fn a_ping_that_runs_out_wakes_the_node_and_is_an_alert_also_after_a_failed_commi
     assert_eq!(members(&mut world).alerts().count(), 1);
     world.node.rollback(world.now).unwrap();
     assert_eq!(members(&mut world).alerted(), 1);
+}
+
+#[test]
+fn soon_after_the_start_a_pin_waits_for_peers_that_have_not_told_their_space() {
+    let mut world = World::new();
+    let other: PeerId = OTHER.parse().unwrap();
+    let first = ping(&world);
+    world.input(first);
+    let replication = Some(Replication::from_stored(2, 2));
+    let asked = vec![PinRequest { replication, ..request(cid(1)) }];
+    let waiter = world.pin(asked.clone(), Until::Accepted);
+    assert!(world.answer(waiter).is_none(), "nobody has told, not even this peer");
+    for peer in [PEER.parse().unwrap(), other] {
+        for name in ["tag:group", "freespace"] {
+            let metric = told(&world, peer, name, 7);
+            world.input(metric);
+        }
+    }
+    assert!(world.is_done(waiter));
+    // Later it is refused at once.
+    let mut world = World::new();
+    world.pass(31_000);
+    let first = ping(&world);
+    world.input(first);
+    let waiter = world.pin(asked, Until::Accepted);
+    assert!(world.refusal(waiter).contains("not enough peers"));
 }

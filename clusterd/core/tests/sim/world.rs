@@ -14,7 +14,7 @@ use common::pin::{FastProvide, Pin, PinMode};
 
 use crate::kubo::Kubo;
 
-const PEER: &str = "12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt";
+pub(crate) const PEER: &str = "12D3KooWPU2wk6iUQAcXnhcPm7z5TzpGe6fe9HZYrmDfWz3FJCHt";
 
 /// A store whose next commit may find the disk full.
 #[derive(Debug, Clone, Default)]
