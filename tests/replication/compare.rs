@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::cluster::{self, Cluster, Pinset};
+use harness::cluster::{self, Cluster, GoPeer, Pinset};
 use harness::error::HarnessError;
 use harness::wait;
 
@@ -11,7 +11,9 @@ use super::work::Work;
 /// Heads are announced again each 3 s.
 pub(super) const CONVERGE_MAX: Duration = Duration::from_secs(180);
 
-/// Go's peers are stopped to read their heads, and may be in the middle of a block then.
+/// Go's peers are stopped to read their heads, and may be in the middle of a block then. One may also keep a
+/// head that another block has superseded until it writes itself (issue 357 of go-ds-crdt): where heads
+/// differ, Go's peers write before the next look.
 const LOOKS_MAX: usize = 3;
 
 /// Waits until all have one pinset, then stops Go's peers and compares heads and exported states.
@@ -37,6 +39,9 @@ pub(super) fn all_agree(cluster: &mut Cluster, work: &mut Work) -> Result<Pinset
         }
         if same {
             return Ok(pinset);
+        }
+        for control in cluster.go.iter().filter_map(GoPeer::control) {
+            work.mark(&control)?;
         }
     }
     unreachable!("a look that differs is the last one")

@@ -74,10 +74,11 @@ fn machines_go_one_after_another_and_what_is_pinned_stays_so() {
     let mut cluster = cluster_of(3, 2, "[replication]\nmin = 2\nmax = 3\n");
     let pins = pin_through(&cluster, &[0, 1, 2], scale::pick(6, 12));
     let mut away = Vec::new();
-    // What was pinned elsewhere a moment ago is listed here once its holders have said so.
-    wait::until("all pins in the list", NOTICED_MAX, || {
-        let listed = pin_ls(&cluster.rust[0].stack.client()).ok()?;
-        pins.keys().all(|cid| listed.contains(cid)).then_some(())
+    // What was pinned elsewhere a moment ago is listed at a peer once its holders have said so there.
+    wait::until("all pins in the lists", NOTICED_MAX, || {
+        let lists = cluster.rust.iter().map(|peer| pin_ls(&peer.stack.client()).ok());
+        let lists: Vec<_> = lists.collect::<Option<_>>()?;
+        pins.keys().all(|cid| lists.iter().all(|list| list.contains(cid))).then_some(())
     })
     .unwrap();
     look(&cluster, 0, &pins, &away);
