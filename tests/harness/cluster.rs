@@ -11,7 +11,7 @@ use crate::daemon::PeersSetup;
 use crate::error::HarnessError;
 use crate::go_cluster::{GoCluster, GoHome};
 use crate::http::Client;
-use crate::kubo::Kubo;
+use crate::kubo::{self, Kubo};
 use crate::ports::Port;
 use crate::rpc::good;
 use crate::stack::{Stack, StackSetup, temporary_directory};
@@ -178,16 +178,13 @@ impl Cluster {
     /// # Errors
     /// When one refuses.
     pub fn connect_kubos(&self) -> Result<(), HarnessError> {
+        kubo::connect_all(&self.kubos().collect::<Vec<_>>())
+    }
+
+    /// The Kubos: those of our peers, then those of Go's.
+    pub fn kubos(&self) -> impl Iterator<Item = &Kubo> {
         let ours = self.rust.iter().map(|peer| &peer.stack.kubo);
-        let kubos: Vec<&Kubo> = ours.chain(self.go.iter().map(|peer| &peer.kubo)).collect();
-        for (place, kubo) in kubos.iter().enumerate() {
-            let address = kubo.swarm_address()?;
-            for other in kubos.iter().skip(place + 1) {
-                let target = format!("/api/v0/swarm/connect?arg={address}");
-                good(Client::tcp(other.port()).post(&target)?)?;
-            }
-        }
-        Ok(())
+        ours.chain(self.go.iter().map(|peer| &peer.kubo))
     }
 
     /// Where all files are.

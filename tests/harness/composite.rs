@@ -13,8 +13,7 @@ use crate::daemon::PeersSetup;
 use crate::error::HarnessError;
 use crate::go_cluster::{GoCluster, GoHome};
 use crate::http::Client;
-use crate::kubo::Kubo;
-use crate::rpc::good;
+use crate::kubo::{self, Kubo};
 use crate::stack::{StackSetup, temporary_directory};
 use crate::wait;
 
@@ -165,7 +164,7 @@ impl Composite {
 
     /// The Kubos of a sub-cluster: those of our peers, then those of Go's.
     pub fn kubos_of(&self, sub: usize) -> impl Iterator<Item = &Kubo> {
-        self.subs.get(sub).into_iter().flat_map(kubos)
+        self.subs.get(sub).into_iter().flat_map(Cluster::kubos)
     }
 
     /// Connects every Kubo to every other.
@@ -173,15 +172,7 @@ impl Composite {
     /// # Errors
     /// When one refuses.
     pub fn connect_kubos(&self) -> Result<(), HarnessError> {
-        let all: Vec<&Kubo> = self.subs.iter().flat_map(kubos).collect();
-        for (place, kubo) in all.iter().enumerate() {
-            let address = kubo.swarm_address()?;
-            for other in all.iter().skip(place + 1) {
-                let target = format!("/api/v0/swarm/connect?arg={address}");
-                good(Client::tcp(other.port()).post(&target)?)?;
-            }
-        }
-        Ok(())
+        kubo::connect_all(&self.subs.iter().flat_map(Cluster::kubos).collect::<Vec<_>>())
     }
 
     /// Where the files of the main cluster are.
@@ -189,9 +180,4 @@ impl Composite {
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
-}
-
-fn kubos(cluster: &Cluster) -> impl Iterator<Item = &Kubo> {
-    let ours = cluster.rust.iter().map(|peer| &peer.stack.kubo);
-    ours.chain(cluster.go.iter().map(|peer| &peer.kubo))
 }

@@ -13,6 +13,7 @@ use crate::ipfs::Ipfs;
 use crate::peers;
 use crate::ports::Port;
 use crate::program::Program;
+use crate::rpc::good;
 use crate::wait;
 
 /// A Kubo daemon; it may be stopped and started again at the same address.
@@ -183,4 +184,19 @@ impl Kubo {
     pub fn repository(&self) -> &Path {
         &self.repository
     }
+}
+
+/// Connects each of them to every other.
+///
+/// # Errors
+/// When one refuses.
+pub fn connect_all(kubos: &[&Kubo]) -> Result<(), HarnessError> {
+    for (place, kubo) in kubos.iter().enumerate() {
+        let address = kubo.swarm_address()?;
+        for other in kubos.iter().skip(place + 1) {
+            let target = format!("/api/v0/swarm/connect?arg={address}");
+            good(Client::tcp(other.port()).post(&target)?)?;
+        }
+    }
+    Ok(())
 }
