@@ -13,6 +13,24 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The first characters of a text, with a mark where there are more.
+#[must_use]
+pub fn shortened(text: &str, chars_max: usize) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(chars_max).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// Text that is no markup, in XML and HTML.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

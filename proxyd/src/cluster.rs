@@ -151,15 +151,8 @@ impl Cluster {
     /// # Errors
     /// What the client is told.
     pub async fn tree(&self, query: &tree::Query, within: Duration) -> Result<Tree, Words> {
-        let cid = query.cid.as_ref().map(ToString::to_string);
-        let within_ms = query.within_ms.map(|ms| ms.to_string());
-        let pairs = [
-            ("above", Some(query.above.as_str()).filter(|above| !above.is_empty())),
-            ("cid", cid.as_deref()),
-            ("within_ms", within_ms.as_deref()),
-            ("shallow", query.shallow.then_some("true")),
-        ];
-        let given = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let pairs = query.pairs();
+        let given = pairs.iter().map(|(name, value)| (*name, value.as_str()));
         let call = Call::new(api::TREE, &[]).query(given);
         let asked =
             async { self.hasty.send(&call).await.map_err(words)?.json().await.map_err(words) };

@@ -1,14 +1,10 @@
 //! What is known of the clusters below this peer's daemon.
 
-use common::api::tree::Daemon;
-
 /// What the daemon was found to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Below {
     /// It was asked once at least, whether it answered or not.
     pub is_asked: bool,
-    /// Its newest answer that said something.
-    pub daemon: Option<Daemon>,
     /// The names of the clusters on the way from this one to itself, where it is its own sub-cluster.
     pub ring: Option<String>,
     /// Clusters one above the other below this peer: 0 where the daemon is a Kubo.

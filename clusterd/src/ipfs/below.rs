@@ -20,12 +20,8 @@ pub async fn look(
     query: &Query,
     limit: Duration,
 ) -> Result<Daemon, ConnectorError> {
-    let (cid, within) = (query.cid.map(|cid| cid.to_string()), query.within_ms);
-    let within = within.map(|millis| millis.to_string());
-    let mut pairs = vec![("above", query.above.as_str())];
-    pairs.extend(cid.iter().map(|cid| ("cid", cid.as_str())));
-    pairs.extend(within.iter().map(|millis| ("within_ms", millis.as_str())));
-    pairs.extend(query.shallow.then_some(("shallow", "true")));
+    let pairs = query.pairs();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, &**value)).collect();
     let attempt = "say which cluster it is";
     match client.call_where_served::<Tree>(limit, attempt, tree::PATH, &pairs).await? {
         Served::Answer(tree) => Ok(Daemon::Cluster { tree: Box::new(tree) }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clusterd_core::input::Input;
 use common::api::tree::{ClusterId, Daemon, Query, Tree, TreePeer};
 use common::messages;
-use common::printable::printable;
+use common::printable::{printable, shortened};
 use common::status::PinStatus;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
@@ -51,6 +51,7 @@ pub struct Asker {
 impl Asker {
     /// Asks until the node has gone.
     pub async fn run(self) {
+        let mut last: Option<Daemon> = None;
         loop {
             let within_ms = u64::try_from(WITHIN.as_millis()).ok();
             let above = self.cluster.to_string();
@@ -59,9 +60,10 @@ impl Asker {
             let rest = match found {
                 Ok(daemon) => {
                     let rest = if daemon.is_whole() { EVERY } else { SOONER };
-                    if self.take(daemon).await.is_err() {
+                    if self.take(last.as_ref(), &daemon).await.is_err() {
                         return;
                     }
+                    last = Some(daemon);
                     rest
                 }
                 Err(error) => {
@@ -78,44 +80,47 @@ impl Asker {
     }
 
     /// An error means that the node has gone.
-    async fn take(&self, daemon: Daemon) -> Result<(), SendError<Input>> {
+    async fn take(&self, last: Option<&Daemon>, daemon: &Daemon) -> Result<(), SendError<Input>> {
+        let is_doubtful = last.is_some_and(|last| may_hold_less(last, daemon));
         let old = self.below.borrow().clone();
-        let is_doubtful = old.daemon.as_ref().is_some_and(|old| may_hold_less(old, &daemon));
         let new = now_known(&old, daemon, (&self.cluster, &self.name));
-        self.tell(&old, &new);
-        let unsettled = new.daemon.as_ref().and_then(unsettled);
-        let ring = new.ring.clone();
+        tell_ring(old.ring.as_deref(), new.ring.as_deref());
+        tell_go(last, daemon);
+        let (unsettled, ring) = (unsettled(daemon), new.ring.clone());
         self.below.send_replace(new);
         // Told each time: the node forgets what it could not store.
         self.inputs.send(Input::Ring { ring }).await?;
         self.inputs.send(Input::Below { unsettled, is_doubtful }).await
     }
+}
 
-    fn tell(&self, old: &Below, new: &Below) {
-        match (&new.ring, &old.ring) {
-            (Some(ring), old) if old.as_ref() != Some(ring) => tracing::error!(
-                name: messages::RING, ring,
-                "this cluster is its own sub-cluster and refuses new pins: let api in [ipfs] of one of them name another IPFS daemon"
-            ),
-            (None, Some(_)) => {
-                tracing::info!("this cluster is its own sub-cluster no more, and takes pins");
-            }
-            (Some(_) | None, _) => {}
+fn tell_ring(old: Option<&str>, new: Option<&str>) {
+    match (new, old) {
+        (Some(ring), old) if old != Some(ring) => tracing::error!(
+            name: messages::RING, ring,
+            "this cluster is its own sub-cluster and refuses new pins: let api in [ipfs] of one of them name another IPFS daemon"
+        ),
+        (None, Some(_)) => {
+            tracing::info!("this cluster is its own sub-cluster no more, and takes pins");
         }
-        let is_go = |below: &Below| matches!(below.daemon, Some(Daemon::GoCluster { .. }));
-        if is_go(new) && !is_go(old) {
-            tracing::warn!(
-                name: messages::GO_BELOW,
-                "the ipfs daemon is the proxy of a Go ipfs-cluster: what it calls pinned is accepted there, and perhaps not held"
-            );
-        }
+        (Some(_) | None, _) => {}
+    }
+}
+
+fn tell_go(last: Option<&Daemon>, daemon: &Daemon) {
+    let is_go = |daemon: &Daemon| matches!(daemon, Daemon::GoCluster { .. });
+    if is_go(daemon) && !last.is_some_and(is_go) {
+        tracing::warn!(
+            name: messages::GO_BELOW,
+            "the ipfs daemon is the proxy of a Go ipfs-cluster: what it calls pinned is accepted there, and perhaps not held"
+        );
     }
 }
 
 /// What is known with a new answer. One in which somebody is missing says neither that there is no ring nor
 /// how deep it goes; but it cannot do so for ever, as peers may stay away for good.
-fn now_known(old: &Below, daemon: Daemon, (own, name): (&ClusterId, &str)) -> Below {
-    let (way, levels) = match &daemon {
+fn now_known(old: &Below, daemon: &Daemon, (own, name): (&ClusterId, &str)) -> Below {
+    let (way, levels) = match daemon {
         Daemon::Cluster { tree } => (tree.way_to(own), tree.levels()),
         Daemon::Kubo { .. }
         | Daemon::GoCluster { .. }
@@ -126,7 +131,6 @@ fn now_known(old: &Below, daemon: Daemon, (own, name): (&ClusterId, &str)) -> Be
     let is_partial = found.is_none() && !daemon.is_whole() && old.partial < PARTIAL_MAX;
     Below {
         is_asked: true,
-        daemon: Some(daemon),
         ring: if is_partial { old.ring.clone() } else { found },
         levels: if is_partial { levels.max(old.levels) } else { levels },
         partial: if is_partial { old.partial + 1 } else { 0 },
@@ -136,7 +140,7 @@ fn now_known(old: &Below, daemon: Daemon, (own, name): (&ClusterId, &str)) -> Be
 /// The names on the way, harmless to screens and logs; others chose them.
 fn ring(name: &str, way: &[String]) -> String {
     let names = std::iter::once(name).chain(way.iter().map(String::as_str));
-    let short = |name: &str| printable(&name.chars().take(NAME_CHARS_MAX).collect::<String>());
+    let short = |name: &str| printable(&shortened(name, NAME_CHARS_MAX));
     names.map(short).collect::<Vec<_>>().join(" > ")
 }
 
@@ -224,7 +228,7 @@ mod tests {
     fn an_answer_with_somebody_missing_does_not_open_a_ring_at_once() {
         let own = id('a');
         let top = Daemon::Cluster { tree: Box::new(Tree::above(own.clone(), "top".to_owned())) };
-        let ask = |old: &Below, daemon| now_known(old, daemon, (&own, "top"));
+        let ask = |old: &Below, daemon: Daemon| now_known(old, &daemon, (&own, "top"));
         let ring = ask(&Below::default(), cluster('b', cluster('c', top)));
         assert_eq!(ring.ring.as_deref(), Some("top > b\u{fffd} > c\u{fffd} > top"));
         assert_eq!(ring.levels, 3);

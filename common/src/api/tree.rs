@@ -5,89 +5,22 @@
 //! behind it. So trees of any depth come together.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::api::pins::PinProgress;
-use crate::ids::{Cid, PeerId};
+use crate::ids::PeerId;
 use crate::status::PinStatus;
+
+mod query;
+
+pub use query::{AboveError, ClusterId, ClusterIdError, Query};
 
 /// Where proxyd answers with a [`Tree`], below `/api/v0/`; [`Query`] as query.
 pub const PATH: &str = "cluster/tree";
 
 /// Most clusters one above the other; what is deeper is not looked at.
 pub const DEPTH_MAX: usize = 8;
-
-/// Which cluster it is: 32 hex digits, a keyed hash of its secret and its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ClusterId(String);
-
-/// The text is no id of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no id of a cluster: it must be 32 hex digits")]
-pub struct ClusterIdError(String);
-
-impl FromStr for ClusterId {
-    type Err = ClusterIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        match text.len() == 32 && text.bytes().all(is_digit) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(ClusterIdError(text.chars().take(64).collect())),
-        }
-    }
-}
-
-impl From<[u8; 32]> for ClusterId {
-    /// The first half of a hash.
-    fn from(hash: [u8; 32]) -> Self {
-        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
-    }
-}
-
-impl TryFrom<String> for ClusterId {
-    type Error = ClusterIdError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ClusterId> for String {
-    fn from(id: ClusterId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for ClusterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// The clusters that ask, the topmost first, separated by commas; empty for none. One that finds itself
-    /// here does not ask on.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub above: String,
-    /// Which pin is to be looked up at each level.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cid: Option<Cid>,
-    /// Milliseconds until the answer is of no use; each level leaves some for the one above it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within_ms: Option<u64>,
-    /// This cluster alone: its peers, without the daemons beside them. Nobody else is asked.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub shallow: bool,
-}
 
 /// A cluster as one of its peers sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,7 +93,7 @@ impl Tree {
     }
 
     /// The clusters that stand in place of a daemon of its peers.
-    fn below(&self) -> impl Iterator<Item = &Self> {
+    pub fn below(&self) -> impl Iterator<Item = &Self> {
         self.peers.iter().filter_map(|peer| match peer.daemon.as_ref()? {
             Daemon::Cluster { tree } => Some(tree.as_ref()),
             Daemon::Kubo { .. }
@@ -284,18 +217,6 @@ impl Daemon {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_32_lower_case_hex_digits() {
-        let text = "0123456789abcdef0123456789abcdef";
-        assert_eq!(text.parse::<ClusterId>().unwrap().to_string(), text);
-        for wrong in
-            ["", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcde", "x"]
-        {
-            assert!(wrong.parse::<ClusterId>().is_err(), "{wrong}");
-        }
-        assert!(serde_json::from_str::<ClusterId>("\"zz\"").is_err());
-    }
 
     #[test]
     fn the_way_to_a_cluster_that_stands_above_names_those_between() {

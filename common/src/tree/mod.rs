@@ -68,20 +68,8 @@ impl Health {
 #[must_use]
 pub fn shared(tree: &Tree) -> Option<&str> {
     let mut seen = BTreeSet::new();
-    let below = tree.peers.iter().filter_map(|peer| match &peer.daemon {
-        Some(Daemon::Cluster { tree }) => Some(tree),
-        Some(
-            Daemon::Kubo { .. }
-            | Daemon::GoCluster { .. }
-            | Daemon::Untold { .. }
-            | Daemon::Unknown { .. },
-        )
-        | None => None,
-    });
-    below
-        .filter(|tree| !tree.is_above)
-        .find(|tree| !seen.insert(&tree.id))
-        .map(|tree| tree.name.as_str())
+    let mut below = tree.below().filter(|tree| !tree.is_above);
+    below.find(|tree| !seen.insert(&tree.id)).map(|tree| tree.name.as_str())
 }
 
 /// Health of what a peer has for a daemon. What was not asked for, or is not told, is taken for good.

@@ -3,12 +3,13 @@
 use super::Health;
 use super::words::{self, Stand};
 use crate::api::tree::{ClusterId, DEPTH_MAX, Daemon, Tree, TreePeer};
+use crate::printable::escaped;
 
 mod daemons;
 mod shapes;
 
 pub use shapes::STYLE;
-use shapes::{Picture, escaped, fitting};
+use shapes::{Picture, fitting};
 
 /// Most peers that are drawn; what is left is counted.
 const PEERS_MAX: usize = 300;

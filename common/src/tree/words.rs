@@ -2,7 +2,7 @@
 
 use super::shared;
 use crate::api::tree::{ClusterPin, Daemon, PeerPinState, Tree, TreePeer};
-use crate::printable::printable;
+use crate::printable::{printable, shortened};
 use crate::status::PinStatus;
 
 /// Most characters of a name or an error; what is longer is cut.
@@ -10,11 +10,7 @@ const WORDS_MAX: usize = 300;
 
 /// Words of others, made harmless and not too long.
 pub(super) fn said(text: &str) -> String {
-    let mut words: String = text.chars().take(WORDS_MAX).collect();
-    if words.len() < text.len() {
-        words.push('…');
-    }
-    printable(&words)
+    printable(&shortened(text, WORDS_MAX))
 }
 
 /// A name, or what stands for one that is empty.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::api::tree::{ClusterId, DEPTH_MAX, Query};
+use common::api::tree::Query;
 use common::ids::Cid;
 use common::kubo::value::Encoding;
 use tokio::time::Instant;
@@ -49,13 +49,7 @@ pub(crate) async fn serve(
 /// The query, checked. The words of a mistake say what to give.
 fn read(request: &Request) -> Result<Query, String> {
     let options = &request.options;
-    let above = options.text("above").unwrap_or_default();
-    let mut ids = above.split(',').filter(|_| !above.is_empty());
-    if ids.clone().count() > DEPTH_MAX {
-        return Err(format!("above: more than {DEPTH_MAX} clusters stand one above the other"));
-    }
-    ids.try_for_each(|id| id.parse::<ClusterId>().map(drop))
-        .map_err(|error| format!("above: {error}, several with commas between"))?;
+    let above = options.text("above").unwrap_or_default().to_owned();
     let cid = match options.text("cid") {
         None => None,
         Some(text) => Some(text.parse::<Cid>().map_err(|error| format!("cid: {error}"))?),
@@ -66,5 +60,7 @@ fn read(request: &Request) -> Result<Query, String> {
             format!("within_ms: {text:?} is no number of milliseconds: {error}")
         })?),
     };
-    Ok(Query { above: above.to_owned(), cid, within_ms, shallow: options.is_set("shallow") })
+    let query = Query { above, cid, within_ms, shallow: options.is_set("shallow") };
+    query.clusters_above().map_err(|error| error.to_string())?;
+    Ok(query)
 }

@@ -103,7 +103,7 @@ fn figure(name: &str, value: &str, is_trouble: bool, more: Markup) -> Markup {
 }
 
 fn glance(seen: &Seen, tree: &KnownTree) -> Markup {
-    let failed = tables::failed(&seen.counts);
+    let failed = tables::failed(&seen.counts.unsettled);
     let waiting = seen.counts.unsettled.values().sum::<u64>().saturating_sub(failed);
     html! {
         @if let Some(tree) = tree.tree() && !tree.refuses.is_empty() {

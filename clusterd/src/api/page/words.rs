@@ -1,6 +1,7 @@
 //! Sizes, times and texts of others as the page writes them.
 
 use common::api::time::WireTime;
+use common::printable::shortened;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -9,10 +10,7 @@ pub(super) const TEXT_CHARS_MAX: usize = 300;
 
 /// A text from outside: escaped, cut, and unable to turn the direction of what stands around it.
 pub(super) fn text(text: &str) -> Markup {
-    let mut chars = text.chars();
-    let shown: String = chars.by_ref().take(TEXT_CHARS_MAX).collect();
-    let is_cut = chars.next().is_some();
-    html! { bdi { (shown) @if is_cut { "…" } } }
+    html! { bdi { (shortened(text, TEXT_CHARS_MAX)) } }
 }
 
 /// The same, with a dash for an empty one.

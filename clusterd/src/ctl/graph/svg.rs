@@ -3,6 +3,8 @@
 use std::f64::consts::TAU;
 use std::fmt::Arguments;
 
+use common::printable::escaped;
+
 use super::{Graph, Line, short};
 
 /// Length of the circle for each peer, so that names do not touch; all in pixels.
@@ -113,8 +115,4 @@ impl Picture {
         let below = y + radius + 14.0;
         self.put(format_args!("<text x=\"{x:.1}\" y=\"{below:.1}\">{}</text>", escaped(name)));
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Arguments;
 
 use super::{Health, Stand};
+use crate::printable::escaped;
 
 type Point = (i32, i32);
 
@@ -135,12 +136,6 @@ impl Picture {
         };
         self.put(format_args!("<path class=\"mark {class}\" d=\"M{x} {y}{d}\"/>"));
     }
-}
-
-/// Text that is no markup.
-pub(super) fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// As much of the words as fits into so many cells, of the width of a letter; what is not ASCII may need two.

@@ -3,13 +3,13 @@
 use common::api::health::PeerHealth;
 use common::api::time::WireTime;
 use common::api::tree::{Daemon, TreePeer};
-use common::status::PinStatus;
 use common::tree::Health;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::seen::{KnownTree, Kubo, Seen};
 use super::super::words::{ago, size, span, text};
+use super::tables::failed;
 
 /// Peers that are shown. Go ipfs-cluster is run with some hundreds at most.
 const PEERS_MAX: usize = 500;
@@ -81,8 +81,7 @@ fn free(peer: &PeerHealth, most: u64) -> Markup {
 
 fn errors(told: Option<&TreePeer>) -> Markup {
     let Some(told) = told else { return html! { "–" } };
-    let failed = [PinStatus::ClusterError, PinStatus::PinError, PinStatus::UnpinError];
-    match failed.iter().filter_map(|status| told.unsettled.get(status)).sum::<u64>() {
+    match failed(&told.unsettled) {
         0 => html! { "0" },
         failed => html! { span.bad { (failed) } },
     }

@@ -1,5 +1,7 @@
 //! Pins by state, what failed, and what ran out.
 
+use std::collections::BTreeMap;
+
 use common::api::health::AlertJson;
 use common::api::tree::TreePeer;
 use common::status::PinStatus;
@@ -11,10 +13,10 @@ use super::super::seen::{KnownTree, Seen};
 use super::super::words::{ago, or_dash, text};
 use super::peers::{name_of, nanos};
 
-/// Pins of this peer that failed and are tried again.
-pub(super) fn failed(counts: &Counts) -> u64 {
+/// Pins that failed and are tried again, of those that are not as wanted.
+pub(super) fn failed(unsettled: &BTreeMap<PinStatus, u64>) -> u64 {
     let failed = [PinStatus::ClusterError, PinStatus::PinError, PinStatus::UnpinError];
-    failed.iter().filter_map(|status| counts.unsettled.get(status)).sum()
+    failed.iter().filter_map(|status| unsettled.get(status)).sum()
 }
 
 /// Pins whose state at this peer is what their records say: held, or left to others.
